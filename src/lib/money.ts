@@ -1,0 +1,50 @@
+/**
+ * Money is an integer count of nano-USD (1e-9 USD). One request fits a JS number;
+ * totals are bigint. Nothing here ever sees a binary fraction of a dollar.
+ */
+
+const NANO_PER_USD = 1_000_000_000n;
+
+/** A price or amount in USD as exact text: plain decimals or scientific notation, no sign. */
+const DECIMAL = /^(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/;
+
+/**
+ * Reads a decimal USD amount (number or numeric string) as an integer count of 10^-scale USD.
+ * Digits beyond the scale are rounded half up. Returns null for anything that is not a finite
+ * non-negative decimal.
+ */
+export function parseUsd(value: number | string, scale: number): bigint | null {
+  const text = typeof value === "number" ? String(value) : value.trim();
+  const match = DECIMAL.exec(text);
+  if (!match) return null;
+  const whole = match[1] ?? "";
+  const fraction = match[2] ?? "";
+  if (whole === "" && fraction === "") return null;
+  const shift = Number(match[3] ?? 0) + scale - fraction.length;
+  const digits = BigInt(whole + fraction || "0");
+  if (shift >= 0) return digits * 10n ** BigInt(shift);
+  return divideHalfUp(digits, 10n ** BigInt(-shift));
+}
+
+/** Integer division of non-negative numbers, rounded half up. */
+export function divideHalfUp(dividend: bigint, divisor: bigint): bigint {
+  return (dividend * 2n + divisor) / (divisor * 2n);
+}
+
+/** Nano-USD as exact decimal text without trailing zeros: 1112000n is "0.001112". */
+export function formatNano(nano: bigint | number): string {
+  const value = BigInt(nano);
+  const sign = value < 0n ? "-" : "";
+  const magnitude = value < 0n ? -value : value;
+  const fraction = (magnitude % NANO_PER_USD).toString().padStart(9, "0").replace(/0+$/, "");
+  const whole = (magnitude / NANO_PER_USD).toString();
+  return sign + (fraction === "" ? whole : `${whole}.${fraction}`);
+}
+
+/**
+ * Nano-USD as the number JSON prints. The nearest double to a decimal of at most nine places prints
+ * as that decimal while the amount has at most fifteen significant digits (below a million USD).
+ */
+export function nanoToUsd(nano: bigint | number): number {
+  return Number(formatNano(nano));
+}
