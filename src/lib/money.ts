@@ -48,3 +48,13 @@ export function formatNano(nano: bigint | number): string {
 export function nanoToUsd(nano: bigint | number): number {
   return Number(formatNano(nano));
 }
+
+/**
+ * Nano-USD for `JSON.stringify`: prints as an exact plain decimal at any size, where a double would round
+ * large totals and write small ones as 1e-9.
+ */
+export function usdJson(nano: bigint): number {
+  // The declared return type lets money sit in typed bodies; JSON.rawJSON is in the runtime, not yet in lib.
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => number };
+  return rawJSON(formatNano(nano));
+}

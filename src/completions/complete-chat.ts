@@ -1,0 +1,113 @@
+import { AppError } from "../errors.ts";
+import { type Call, type ChargeDeps, type Charged, chargeCall, estimateUsage } from "./charge-call.ts";
+import { generatedText } from "./generated-text.ts";
+import { streamAnswer, type StreamAnswer } from "./stream-answer.ts";
+import { bodyFailure, type CallUpstream, type UpstreamResponse } from "./upstream.ts";
+import { passedHeaders } from "./upstream-request.ts";
+import { readUsage } from "./wire-usage.ts";
+
+export interface CompleteChatDeps extends ChargeDeps {
+  readonly callUpstream: CallUpstream;
+}
+
+/** A whole answer, already charged (`charged` is null when the upstream refused: that costs nothing). */
+export interface BodyAnswer {
+  readonly kind: "body";
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+  readonly charged: Charged | null;
+}
+
+export type Answer = BodyAnswer | StreamAnswer;
+
+/** An upstream's whole response is held in memory until it is charged; past this it is refused. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * One chat completion: asks the upstream, and answers with a body that is charged or a stream that
+ * charges itself before its end. `gone` aborts when the client has left: a stream is then broken off and
+ * charged for what was generated; a whole answer is awaited and charged as the upstream counts it.
+ */
+export async function completeChat(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
+  const { deployment, request } = call;
+  const signal = request.stream ? gone : new AbortController().signal;
+  const response = await deps.callUpstream(deployment, request, signal);
+  const headers = passedHeaders(response.headers);
+  const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
+  if (response.status === 200 && isStream) return streamAnswer(deps, call, { response, headers });
+  const body = await readBody(response, call);
+  if (response.status < 200 || response.status >= 300) {
+    return { kind: "body", ...refusal(response.status, headers, body, call), charged: null };
+  }
+  const parsed = parseJson(body);
+  if (parsed === null) {
+    throw new AppError(
+      "upstream_invalid_response",
+      `The upstream of model '${deployment.modelName}' answered ${response.status} with a body that is not JSON`,
+    );
+  }
+  const usage = readUsage(parsed["usage"]);
+  const charged = await chargeCall(deps, call, {
+    usage: usage ?? (await estimateUsage(deps, request, generatedText(parsed))),
+    estimated: usage === null,
+  });
+  return { kind: "body", status: response.status, headers, body, charged };
+}
+
+async function readBody(response: UpstreamResponse, call: Call): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response.body) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_RESPONSE_BYTES) {
+        throw new AppError("upstream_invalid_response", "The upstream's response is too large to pass on");
+      }
+    }
+  } catch (error) {
+    throw bodyFailure(error, call.deployment);
+  }
+  return chunks.length === 1 && Buffer.isBuffer(chunks[0]) ? chunks[0] : Buffer.concat(chunks);
+}
+
+/**
+ * An upstream's refusal reaches the caller as it came, with two exceptions: a refusal of our own key is
+ * our fault, not the caller's, and may quote the key; a redirect or a failure without a JSON body gets
+ * our error instead.
+ */
+function refusal(
+  status: number,
+  headers: Record<string, string>,
+  body: Buffer,
+  call: Call,
+): { status: number; headers: Record<string, string>; body: Buffer } {
+  const model = call.deployment.modelName;
+  if (status === 401 || status === 403) {
+    throw new AppError(
+      "upstream_auth",
+      `The upstream of model '${model}' refused the proxy's key (${status})`,
+    );
+  }
+  if (status < 400) {
+    throw new AppError("upstream_invalid_response", `The upstream of model '${model}' answered ${status}`);
+  }
+  if (status >= 500 && parseJson(body) === null) {
+    throw new AppError(
+      "upstream_unavailable",
+      `The upstream of model '${model}' failed with status ${status}`,
+    );
+  }
+  return { status, headers, body };
+}
+
+function parseJson(body: Buffer): Record<string, unknown> | null {
+  try {
+    const parsed: unknown = JSON.parse(body.toString("utf8"));
+    return parsed !== null && typeof parsed === "object" ? (parsed as Record<string, unknown>) : null;
+  } catch {
+    // The caller decides what a body that is not JSON means.
+    return null;
+  }
+}

@@ -1,0 +1,81 @@
+import { editMembers } from "../lib/json-members.ts";
+import type { ChatRequest } from "./chat-request.ts";
+
+/** What the upstream client needs to know of a deployment. */
+export interface UpstreamTarget {
+  readonly id: string;
+  readonly modelName: string;
+  readonly provider: string;
+  readonly upstreamModel: string;
+  readonly apiBase: string;
+  readonly apiKey: string | null;
+  readonly apiVersion: string | null;
+  readonly organization: string | null;
+  readonly mockResponse: string | null;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** Where a deployment's chat completions are posted. */
+export function chatUrl(target: UpstreamTarget): URL {
+  if (target.provider !== "azure") return new URL(`${target.apiBase}/chat/completions`);
+  const url = new URL(
+    `${target.apiBase}/openai/deployments/${encodeURIComponent(target.upstreamModel)}/chat/completions`,
+  );
+  if (target.apiVersion !== null) url.searchParams.set("api-version", target.apiVersion);
+  return url;
+}
+
+/**
+ * The only headers an upstream sees: its own key and the content type. Nothing of the caller's request
+ * is forwarded, so no key, cookie or customer header can leak. Compression is declined because bytes are
+ * passed through as they come.
+ */
+export function upstreamHeaders(target: UpstreamTarget, userAgent: string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    accept: "*/*",
+    "accept-encoding": "identity",
+    "user-agent": userAgent,
+    ...(target.apiKey !== null &&
+      (target.provider === "azure"
+        ? { "api-key": target.apiKey }
+        : { authorization: `Bearer ${target.apiKey}` })),
+    ...(target.organization !== null && { "openai-organization": target.organization }),
+  };
+}
+
+/**
+ * The caller's own text with the deployment's model name, without our metadata, and, for streams, asking
+ * for the usage chunk. Everything else is untouched.
+ */
+export function upstreamBody(request: ChatRequest, target: UpstreamTarget): string {
+  const edits = new Map<string, string | undefined>([
+    ["model", JSON.stringify(target.upstreamModel)],
+    ["metadata", undefined],
+    ["litellm_metadata", undefined],
+  ]);
+  if (request.stream) {
+    edits.set("stream_options", JSON.stringify({ ...request.streamOptions, include_usage: true }));
+  }
+  return editMembers(request.text, edits);
+}
+
+const PASSED_HEADERS = /^(content-type|retry-after|openai-.*|x-ratelimit-.*)$/;
+
+/**
+ * The upstream's response headers that reach the caller: content type, pacing and vendor facts. Its
+ * request id comes as `llm_provider-x-request-id`, as in LiteLLM; cookies and hop-by-hop headers do not.
+ */
+export function passedHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const text = Array.isArray(value) ? value.join(", ") : value;
+    if (text === undefined || name === "openai-organization") continue;
+    if (PASSED_HEADERS.test(name)) passed[name] = text;
+    if (name === "x-request-id") passed["llm_provider-x-request-id"] = text;
+  }
+  return passed;
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { parseUsd } from "../lib/money.ts";
+
+/** USD per token as LiteLLM writes it: a number or a numeric string, kept as it came. */
+const pricePerToken = z
+  .union([z.number(), z.string()])
+  .refine((value) => parseUsd(value, 12) !== null, "must be a non-negative USD amount per token");
+
+const seconds = z.number().positive().max(86_400);
+
+/** One deployment's `litellm_params`. */
+const deploymentParams = z.strictObject({
+  model: z.string().min(1),
+  api_key: z.string().min(1).optional(),
+  api_base: z.url({ protocol: /^https?$/ }).optional(),
+  api_version: z.string().min(1).optional(),
+  organization: z.string().min(1).optional(),
+  mock_response: z.string().optional(),
+  input_cost_per_token: pricePerToken.optional(),
+  output_cost_per_token: pricePerToken.optional(),
+  cache_read_input_token_cost: pricePerToken.optional(),
+  cache_creation_input_token_cost: pricePerToken.optional(),
+  output_cost_per_reasoning_token: pricePerToken.optional(),
+  timeout: seconds.optional(),
+  stream_timeout: seconds.optional(),
+});
+
+const deployment = z.strictObject({
+  model_name: z.string().min(1),
+  litellm_params: deploymentParams,
+  model_info: z.strictObject({ id: z.string().min(1).optional() }).optional(),
+});
+
+/** The shape of config.yaml. Every key is known; anything else is refused by name. */
+export const fileSchema = z.strictObject({
+  model_list: z.array(deployment).default([]),
+  general_settings: z
+    .strictObject({
+      master_key: z.string().min(1).optional(),
+      alerting: z.array(z.literal("webhook")).nullish(),
+      max_request_size_mb: z.number().positive().max(1024).optional(),
+      unpriced_models: z.literal("flag").optional(),
+    })
+    .nullish(),
+  litellm_settings: z.strictObject({ request_timeout: seconds.optional() }).nullish(),
+  environment_variables: z.record(z.string(), z.string()).nullish(),
+});
+
+export type ConfigFile = z.infer<typeof fileSchema>;
+export type DeploymentFile = z.infer<typeof deployment>;
+
+/** The keys an object of the file may have at `path`, for naming the nearest one in an error. */
+export function knownKeysAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = fileSchema;
+  for (const step of path) {
+    schema = unwrap(schema);
+    if (schema instanceof z.ZodArray) schema = schema.element;
+    else if (schema instanceof z.ZodObject) schema = (schema.shape as Record<string, unknown>)[String(step)];
+  }
+  schema = unwrap(schema);
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodNullable || inner instanceof z.ZodDefault) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import type { Deployment, DeploymentPrices } from "./config.ts";
+import { ConfigError, nearestHint } from "./config-error.ts";
+import type { Environment } from "./environment.ts";
+import type { ConfigFile, DeploymentFile } from "./file-schema.ts";
+import { PROVIDERS } from "./providers.ts";
+
+const DEFAULT_TIMEOUT_S = 600;
+const DEFAULT_IDLE_TIMEOUT_S = 300;
+
+/** Turns `model_list` into deployments: provider, address, key and prices resolved. Lists every fault. */
+export function resolveDeployments(file: ConfigFile, env: Environment): readonly Deployment[] {
+  const faults: string[] = [];
+  const deployments = file.model_list.map((entry, index) => {
+    const place = `model_list[${index}].litellm_params`;
+    return resolveDeployment(entry, {
+      env,
+      fail: (fault) => faults.push(`${place}${fault}`),
+      requestTimeout: file.litellm_settings?.request_timeout ?? DEFAULT_TIMEOUT_S,
+    });
+  });
+  const seen = new Set<string>();
+  for (const { id, modelName } of deployments) {
+    if (seen.has(id))
+      faults.push(`model_list: two deployments of "${modelName}" share the id ${id}; set model_info.id`);
+    seen.add(id);
+  }
+  if (faults.length > 0) throw new ConfigError("model_list", faults);
+  return Object.freeze(deployments);
+}
+
+interface Resolution {
+  readonly env: Environment;
+  readonly fail: (fault: string) => void;
+  readonly requestTimeout: number;
+}
+
+function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }: Resolution): Deployment {
+  const params = entry.litellm_params;
+  const slash = params.model.indexOf("/");
+  // LiteLLM reads a bare name as OpenAI's.
+  const providerName = slash < 0 ? "openai" : params.model.slice(0, slash);
+  const provider = PROVIDERS[providerName];
+  if (provider === undefined) {
+    fail(
+      `.model: unknown provider "${providerName}"${nearestHint(providerName, Object.keys(PROVIDERS))}; ` +
+        `any OpenAI-compatible upstream works as openai/<model> with api_base`,
+    );
+  }
+  const mocked = params.mock_response !== undefined;
+  const apiBase = params.api_base ?? provider?.apiBase ?? null;
+  if (apiBase === null && !mocked) fail(`.api_base: required for ${providerName}/*`);
+  if (providerName === "azure" && !mocked && params.api_version === undefined) {
+    fail(".api_version: required for azure/*");
+  }
+  const variable = provider?.apiKeyVariable ?? null;
+  const apiKey = params.api_key ?? (variable === null ? undefined : env[variable]) ?? null;
+  // A private address often has no key; a public provider always has one.
+  if (apiKey === null && !mocked && params.api_base === undefined && variable !== null) {
+    fail(`.api_key: missing; set it here or export ${variable}`);
+  }
+  return Object.freeze({
+    id: entry.model_info?.id ?? deriveId(entry),
+    modelName: entry.model_name,
+    provider: providerName,
+    upstreamModel: params.model.slice(slash + 1),
+    apiBase: (apiBase ?? "").replace(/\/+$/, ""),
+    apiKey,
+    apiVersion: params.api_version ?? null,
+    organization: params.organization ?? null,
+    mockResponse: params.mock_response ?? null,
+    prices: resolvePrices(params),
+    priceList: provider?.priceList ?? null,
+    timeoutMs: (params.timeout ?? requestTimeout) * 1000,
+    idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,
+  });
+}
+
+function resolvePrices(params: DeploymentFile["litellm_params"]): DeploymentPrices {
+  return Object.freeze({
+    ...(params.input_cost_per_token !== undefined && { input: params.input_cost_per_token }),
+    ...(params.output_cost_per_token !== undefined && { output: params.output_cost_per_token }),
+    ...(params.cache_read_input_token_cost !== undefined && {
+      cacheRead: params.cache_read_input_token_cost,
+    }),
+    ...(params.cache_creation_input_token_cost !== undefined && {
+      cacheWrite: params.cache_creation_input_token_cost,
+    }),
+    ...(params.output_cost_per_reasoning_token !== undefined && {
+      reasoning: params.output_cost_per_reasoning_token,
+    }),
+  });
+}
+
+/** The same entry gets the same id on every start; keys and prices may change without changing it. */
+function deriveId(entry: DeploymentFile): string {
+  const { model, api_base, mock_response } = entry.litellm_params;
+  return createHash("sha256")
+    .update(JSON.stringify([entry.model_name, model, api_base ?? "", mock_response ?? ""]))
+    .digest("hex")
+    .slice(0, 16);
+}

@@ -1,0 +1,71 @@
+import { type Collection, type Db, MongoClient } from "mongodb";
+import { withDeadline } from "../lib/deadline.ts";
+import type { CustomerDoc, DailySpendDoc, DeliveryDoc, EndpointDoc, EventDoc } from "./documents.ts";
+
+export interface Collections {
+  readonly customers: Collection<CustomerDoc>;
+  readonly events: Collection<EventDoc>;
+  readonly deliveries: Collection<DeliveryDoc>;
+  readonly dailySpend: Collection<DailySpendDoc>;
+  readonly endpoints: Collection<EndpointDoc>;
+}
+
+export interface Store {
+  readonly client: MongoClient;
+  readonly db: Db;
+  readonly collections: Collections;
+  /** Resolves when the store answers within `timeoutMs`, rejects otherwise. */
+  ping(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  readonly url: string;
+  /** Wins over the database named in the URL; both absent = "spendhook". */
+  readonly database?: string;
+  readonly appName: string;
+}
+
+const DEFAULT_DATABASE = "spendhook";
+const SELECTION_TIMEOUT_MS = 5000;
+const CONNECT_TIMEOUT_MS = 5000;
+/** Longer than any statement of ours; a store that hangs past it is treated as gone. */
+const SOCKET_TIMEOUT_MS = 30_000;
+
+/**
+ * Opens the store with acknowledged majority writes. It connects on first use, so a process can start
+ * before its store does.
+ */
+export function connectStore(options: ConnectOptions): Store {
+  const client = new MongoClient(options.url, {
+    appName: options.appName,
+    useBigInt64: true,
+    ignoreUndefined: false,
+    retryWrites: true,
+    writeConcern: { w: "majority", journal: true },
+    readConcern: { level: "majority" },
+    serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    socketTimeoutMS: SOCKET_TIMEOUT_MS,
+    maxPoolSize: 32,
+  });
+  const named = new URL(
+    options.url.replace(/^mongodb(\+srv)?:/, "http:").replace(/,[^/]*/, ""),
+  ).pathname.slice(1);
+  const db = client.db(options.database ?? (named || DEFAULT_DATABASE));
+  return {
+    client,
+    db,
+    collections: {
+      customers: db.collection("customers"),
+      events: db.collection("events"),
+      deliveries: db.collection("deliveries"),
+      dailySpend: db.collection("daily_spend"),
+      endpoints: db.collection("webhook_endpoints"),
+    },
+    ping: async (timeoutMs) => {
+      await withDeadline(db.command({ ping: 1 }), timeoutMs);
+    },
+    close: () => client.close(),
+  };
+}

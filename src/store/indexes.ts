@@ -1,0 +1,60 @@
+import type { IndexDescription } from "mongodb";
+import type { Store } from "./connect.ts";
+
+/** Every index, with the query it serves. */
+const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
+  events: [
+    {
+      key: { customerId: 1, sequence: 1 },
+      name: "customer_sequence",
+      unique: true,
+      serves: "a customer's charges in order, the pull side, verify; and no sequence number twice",
+    },
+  ],
+  deliveries: [
+    {
+      key: { state: 1, dueAt: 1 },
+      name: "state_due",
+      serves: "the sweep: pending deliveries that are due, oldest first",
+    },
+    {
+      key: { eventId: 1 },
+      name: "event",
+      serves: "the deliveries of one event, verify",
+    },
+    {
+      key: { endpointId: 1, state: 1, dueAt: 1 },
+      name: "endpoint_state_due",
+      serves: "resuming one endpoint: its parked deliveries",
+    },
+  ],
+  daily_spend: [
+    { key: { customerId: 1, day: 1 }, name: "customer_day", serves: "a customer's days, verify" },
+  ],
+  customers: [],
+  webhook_endpoints: [],
+};
+
+/** Creates the collections (a transaction should not have to) and their indexes; safe to run again. */
+export async function ensureIndexes({ db }: Store): Promise<void> {
+  const existing = new Set(
+    (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name),
+  );
+  for (const [collection, indexes] of Object.entries(INDEXES)) {
+    if (!existing.has(collection)) await createCollection(db, collection);
+    if (indexes.length > 0) {
+      await db.collection(collection).createIndexes(indexes.map(({ serves: _serves, ...index }) => index));
+    }
+  }
+}
+
+const NAMESPACE_EXISTS = 48;
+
+async function createCollection(db: Store["db"], name: string): Promise<void> {
+  try {
+    await db.createCollection(name);
+  } catch (error) {
+    // Another process of ours was faster.
+    if ((error as { code?: unknown }).code !== NAMESPACE_EXISTS) throw error;
+  }
+}
