@@ -103,7 +103,7 @@ export interface DeliveryDoc {
   dueAt: Date;
   attempts: AttemptDoc[];
   /** Held by the worker that is attempting it; worthless after `until`. */
-  lease: { token: string; until: Date; number: number; startedAt: Date } | null;
+  lease: { token: string; until: Date; startedAt: Date } | null;
   createdAt: Date;
   finishedAt: Date | null;
 }

@@ -1,0 +1,41 @@
+import { Router } from "@koa/router";
+import Koa from "koa";
+import { authenticate } from "./http/authenticate.ts";
+import type { HttpDeps, RequestState } from "./http/context.ts";
+import { requestLog } from "./http/request-log.ts";
+import { respondErrors } from "./http/respond-errors.ts";
+import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-completions.ts";
+import { customerInfo, type CustomerRoutesDeps } from "./http/routes/customers.ts";
+import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
+import { models } from "./http/routes/models.ts";
+import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
+
+export interface AppDeps extends HttpDeps, ChatCompletionsDeps, CustomerRoutesDeps, WebhookRoutesDeps {
+  readonly checkReadiness: () => Promise<Readiness>;
+  readonly startedAt: Date;
+}
+
+/** The HTTP application: the order of its middleware and its routes. Does no I/O of its own. */
+export function createApp(deps: AppDeps): Koa<RequestState> {
+  const app = new Koa<RequestState>();
+  const open = new Router<RequestState>();
+  open.get(["/health/liveliness", "/health/liveness"], liveness);
+  open.get("/health/readiness", readiness(deps.checkReadiness));
+
+  const calls = new Router<RequestState>();
+  calls.use(authenticate(deps.masterKeyHash));
+  calls.post(["/chat/completions", "/v1/chat/completions"], chatCompletions(deps));
+  calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
+  calls.get(["/customer/info", "/end_user/info"], customerInfo(deps));
+  const webhooks = webhookRoutes(deps);
+  calls.get("/webhook/endpoints", webhooks.list);
+  calls.get("/webhook/endpoints/:id", webhooks.show);
+  calls.get("/webhook/endpoints/:id/secret", webhooks.secret);
+  calls.post("/webhook/endpoints/:id/resume", webhooks.resume);
+
+  app.use(requestLog(deps));
+  app.use(respondErrors(deps.log));
+  app.use(calls.routes()).use(calls.allowedMethods());
+  app.use(open.routes()).use(open.allowedMethods());
+  return app;
+}

@@ -1,0 +1,35 @@
+import type { ServerResponse } from "node:http";
+import type { ClientSink } from "../completions/relay-stream.ts";
+
+/** A response as a place to stream to. `gone` must abort when the client leaves before the end. */
+export function clientSink(response: ServerResponse, gone: AbortSignal): ClientSink {
+  const drained = (): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        response.off("drain", done);
+        response.off("close", done);
+        resolve();
+      };
+      response.on("drain", done);
+      response.on("close", done);
+    });
+  return {
+    gone,
+    write: (bytes) => {
+      if (gone.aborted || response.destroyed || bytes.length === 0) return undefined;
+      return response.write(bytes) ? undefined : drained();
+    },
+    end: () => {
+      if (!response.destroyed) response.end();
+    },
+  };
+}
+
+/** Aborts when the connection closes before the response was finished. */
+export function clientGone(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}

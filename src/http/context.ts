@@ -1,0 +1,24 @@
+import type { DefaultState, ParameterizedContext } from "koa";
+import type { NewId } from "../lib/ids.ts";
+import type { Log } from "../lib/log.ts";
+
+/** What a request gathers on its way, for its one log line. */
+export interface RequestState extends DefaultState {
+  requestId: string;
+  /** SHA-256 of the caller's API key, once it is known to be valid. */
+  keyHash: string;
+  /** Fields that handlers add to the request's log line. */
+  logFields: Record<string, unknown>;
+}
+
+export type AppContext = ParameterizedContext<RequestState>;
+
+export interface HttpDeps {
+  readonly log: Log;
+  readonly newId: NewId;
+  /** SHA-256 of the operator's key, lower-case hex. */
+  readonly masterKeyHash: string;
+  readonly maxBodyBytes: number;
+  /** True once the process has been told to stop. */
+  readonly isDraining: () => boolean;
+}

@@ -1,0 +1,49 @@
+import type { Next } from "koa";
+import { AppError, toErrorBody } from "../errors.ts";
+import { errorFields, type Log } from "../lib/log.ts";
+import type { AppContext } from "./context.ts";
+import { ValidationFailure } from "./validation-failure.ts";
+
+/** The one place that turns a failure into a response. Unknown ones get a fixed text and their cause in the log. */
+export function respondErrors(log: Log) {
+  return async (ctx: AppContext, next: Next): Promise<void> => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined && ctx.respond !== false) {
+        throw new AppError("route_not_found", `There is no ${ctx.method} ${ctx.path}`);
+      }
+      if (ctx.status === 405 && ctx.body === undefined) {
+        throw new AppError("method_not_allowed", `${ctx.path} does not take ${ctx.method}`);
+      }
+    } catch (error) {
+      if (error instanceof ValidationFailure) {
+        ctx.status = 422;
+        ctx.body = { detail: error.details };
+        ctx.state.logFields["error"] = "validation_failed";
+        return;
+      }
+      const known = asAppError(error);
+      ctx.state.logFields["error"] = known.code;
+      if (known.cause !== undefined) ctx.state.logFields["cause"] = errorFields(known.cause).error;
+      if (known.code === "internal")
+        log.error({ requestId: ctx.state.requestId, ...errorFields(error) }, "http.failure");
+      if (ctx.headerSent) {
+        ctx.res.destroy();
+        return;
+      }
+      ctx.status = known.status;
+      // The OpenAI SDK retries by status; this header tells it what we know.
+      ctx.set("x-should-retry", known.retry ? "true" : "false");
+      if (known.code === "request_too_large" || known.code === "request_timeout")
+        ctx.set("connection", "close");
+      ctx.body = toErrorBody(known);
+    }
+  };
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError("internal", "Something went wrong on our side; the request id helps to find it", {
+    cause: error,
+  });
+}

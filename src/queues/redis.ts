@@ -1,0 +1,28 @@
+import { Redis } from "ioredis";
+import { errorFields, type Log } from "../lib/log.ts";
+
+const CONNECT_TIMEOUT_MS = 5000;
+const LONGEST_RECONNECT_WAIT_MS = 2000;
+
+/**
+ * A Redis connection that reconnects for ever and reports its losses once each. `failFast`: commands
+ * fail at once while Redis is away (producers, health); otherwise they wait for it (workers).
+ */
+export function connectRedis(url: string, options: { failFast: boolean; log: Log }): Redis {
+  const redis = new Redis(url, {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    maxRetriesPerRequest: options.failFast ? 0 : null,
+    enableOfflineQueue: !options.failFast,
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_WAIT_MS),
+  });
+  let reported = false;
+  redis.on("error", (error: unknown) => {
+    if (!reported) options.log.warn(errorFields(error), "redis.unavailable");
+    reported = true;
+  });
+  redis.on("ready", () => {
+    if (reported) options.log.info({}, "redis.available");
+    reported = false;
+  });
+  return redis;
+}
