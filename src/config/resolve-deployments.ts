@@ -3,7 +3,7 @@ import type { Deployment, DeploymentPrices } from "./config.ts";
 import { ConfigError, nearestHint } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import type { ConfigFile, DeploymentFile } from "./file-schema.ts";
-import { PROVIDERS } from "./providers.ts";
+import { type Provider, PROVIDERS } from "./providers.ts";
 
 const DEFAULT_TIMEOUT_S = 600;
 const DEFAULT_IDLE_TIMEOUT_S = 300;
@@ -47,6 +47,30 @@ function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }:
         `any OpenAI-compatible upstream works as openai/<model> with api_base`,
     );
   }
+  const { apiBase, apiKey } = resolveAddress(params, { providerName, provider, env, fail });
+  return Object.freeze({
+    id: entry.model_info?.id ?? deriveId(entry),
+    modelName: entry.model_name,
+    provider: providerName,
+    upstreamModel: params.model.slice(slash + 1),
+    apiBase,
+    apiKey,
+    apiVersion: params.api_version ?? null,
+    organization: params.organization ?? null,
+    mockResponse: params.mock_response ?? null,
+    prices: resolvePrices(params),
+    priceList: provider?.priceList ?? null,
+    timeoutMs: (params.timeout ?? requestTimeout) * 1000,
+    idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,
+  });
+}
+
+/** Where the upstream is and with which key; a mock needs neither. */
+function resolveAddress(
+  params: DeploymentFile["litellm_params"],
+  context: Pick<Resolution, "env" | "fail"> & { providerName: string; provider: Provider | undefined },
+): { apiBase: string; apiKey: string | null } {
+  const { providerName, provider, env, fail } = context;
   const mocked = params.mock_response !== undefined;
   const apiBase = params.api_base ?? provider?.apiBase ?? null;
   if (apiBase === null && !mocked) fail(`.api_base: required for ${providerName}/*`);
@@ -59,21 +83,7 @@ function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }:
   if (apiKey === null && !mocked && params.api_base === undefined && variable !== null) {
     fail(`.api_key: missing; set it here or export ${variable}`);
   }
-  return Object.freeze({
-    id: entry.model_info?.id ?? deriveId(entry),
-    modelName: entry.model_name,
-    provider: providerName,
-    upstreamModel: params.model.slice(slash + 1),
-    apiBase: (apiBase ?? "").replace(/\/+$/, ""),
-    apiKey,
-    apiVersion: params.api_version ?? null,
-    organization: params.organization ?? null,
-    mockResponse: params.mock_response ?? null,
-    prices: resolvePrices(params),
-    priceList: provider?.priceList ?? null,
-    timeoutMs: (params.timeout ?? requestTimeout) * 1000,
-    idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,
-  });
+  return { apiBase: (apiBase ?? "").replace(/\/+$/, ""), apiKey };
 }
 
 function resolvePrices(params: DeploymentFile["litellm_params"]): DeploymentPrices {

@@ -21,7 +21,7 @@ export interface PricedDeployment {
  * list change on dates and at hours, so what is compiled is kept for a minute.
  */
 export interface PriceBook {
-  ratesFor(deployment: PricedDeployment): Rates | null;
+  readonly ratesFor: (deployment: PricedDeployment) => Rates | null;
 }
 
 const KEEP_MS = 60_000;
@@ -30,7 +30,7 @@ const KEEP_MS = 60_000;
 export function createPriceBook(nowMs: () => number): PriceBook {
   const compiled = new Map<string, { rates: Rates | null; until: number }>();
   return {
-    ratesFor(deployment) {
+    ratesFor: (deployment) => {
       const now = nowMs();
       const known = compiled.get(deployment.id);
       if (known !== undefined && now < known.until) return known.rates;

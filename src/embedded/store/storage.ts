@@ -1,0 +1,87 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { SCHEMA, loadCatalog } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import { Sql } from "./sql.ts";
+import { WriteView } from "./view.ts";
+import type { View } from "./view.ts";
+
+/**
+ * The files of one store: a connection that writes and one that reads what is committed while a
+ * transaction holds the first. A commit is on disk when it returns.
+ */
+export class Storage {
+  readonly writer: WriteView;
+  readonly #reader: Sql;
+  readonly #lock: Sql;
+  #committed: Catalog;
+
+  /** Throws if another server has the directory. */
+  constructor(directory: string) {
+    mkdirSync(directory, { recursive: true });
+    this.#lock = lockDirectory(directory);
+    const path = join(directory, "store.db");
+    const sql = new Sql(path);
+    sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
+    sql.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+    sql.exec(SCHEMA);
+    this.#reader = new Sql(path);
+    this.#reader.exec("PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA mmap_size = 1073741824");
+    this.#committed = loadCatalog(sql);
+    this.writer = new WriteView(sql, this.#committed);
+  }
+
+  /** What is committed, whatever the writer is in the middle of. */
+  get committed(): View {
+    return { sql: this.#reader, catalog: this.#committed };
+  }
+
+  begin(): void {
+    this.writer.sql.run("BEGIN IMMEDIATE");
+  }
+
+  commit(): void {
+    this.writer.sql.run("COMMIT");
+    this.#committed = this.writer.catalog;
+  }
+
+  rollback(): void {
+    if (this.writer.sql.inTransaction) this.writer.sql.run("ROLLBACK");
+    this.writer.catalog = this.#committed;
+  }
+
+  /** Runs a part of the transaction that is undone alone if it throws. */
+  attempt<T>(part: () => T): T {
+    const { sql, catalog } = this.writer;
+    sql.run("SAVEPOINT attempt");
+    try {
+      const result = part();
+      sql.run("RELEASE attempt");
+      return result;
+    } catch (error) {
+      this.writer.catalog = catalog;
+      // Without a transaction SQLite has rolled back all of it, and there is no savepoint to return to.
+      if (sql.inTransaction) sql.exec("ROLLBACK TO attempt; RELEASE attempt");
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.rollback();
+    this.#reader.close();
+    this.writer.sql.close();
+    this.#lock.close();
+  }
+}
+
+/** Held until the process ends, however it ends: the kernel releases it. */
+function lockDirectory(directory: string): Sql {
+  const lock = new Sql(join(directory, "lock.db"));
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    throw new Error(`another store is running on ${directory}`, { cause: error });
+  }
+  return lock;
+}

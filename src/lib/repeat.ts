@@ -1,0 +1,51 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { errorFields, type Log } from "./log.ts";
+
+const RETRY_MS = 1000;
+
+/**
+ * Runs the work every `intervalMs`, counted from the end of the last run, so that runs never overlap. A
+ * run that throws is one that found nothing to do: the next one tries again. Returns a function that
+ * stops and waits for the run in hand.
+ */
+export function repeat(intervalMs: number, work: () => Promise<void>): () => Promise<void> {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const schedule = (): void => {
+    timer = setTimeout(() => {
+      running = work()
+        .catch(() => {})
+        .then(() => {
+          if (!stopped) schedule();
+        });
+    }, intervalMs);
+  };
+  schedule();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
+}
+
+/** Tries the work until it succeeds once; the first failure is logged. Returns a stop function. */
+export function untilDone(work: () => Promise<void>, log: Log): () => Promise<void> {
+  const stopping = new AbortController();
+  const attempt = async (failures: number): Promise<void> => {
+    if (stopping.signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      if (failures === 0) log.warn(errorFields(error), "start.waiting");
+      // Rejects at once when told to stop; the next attempt then sees it.
+      await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      await attempt(failures + 1);
+    }
+  };
+  const running = attempt(0);
+  return async () => {
+    stopping.abort();
+    await running;
+  };
+}

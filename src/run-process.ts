@@ -1,0 +1,106 @@
+import { parseArgs } from "node:util";
+import { pino } from "pino";
+import type { Config } from "./config/config.ts";
+import { ConfigError } from "./config/config-error.ts";
+import { loadConfig } from "./config/load-config.ts";
+import { configSummary } from "./config/summary.ts";
+import { errorFields, type Log } from "./lib/log.ts";
+import { VERSION } from "./version.ts";
+
+/** The exit code of a process that would fail again the same way: restarting it is no help. */
+export const EXIT_CANNOT_START = 78;
+
+export interface ProcessOptions {
+  /** The process's name in log lines: proxy, webhooks, maintenance. */
+  readonly name: string;
+  /** One sentence for --help. */
+  readonly about: string;
+  /** Starts the process's work and returns how to stop it, which must end within the drain time. */
+  readonly start: (config: Config, log: Log) => Promise<() => Promise<void>>;
+}
+
+/** The life of one process: arguments, configuration, start, signals, drain, exit code. */
+export async function runProcess(options: ProcessOptions): Promise<void> {
+  const { config, log } = readSetup(options);
+  try {
+    const stop = await options.start(config, log);
+    stopOnSignals(stop, log);
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(error.message);
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") {
+      exitWith(`${config.host}:${config.port} is in use by another program; set PORT to a free one`);
+    }
+    throw error;
+  }
+}
+
+function readSetup(options: ProcessOptions): { config: Config; log: Log } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        config: { type: "string", short: "c" },
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean" },
+      },
+    });
+    if (values.help === true) exitWith(`${options.about}\n\n${USAGE}`, 0);
+    if (values.version === true) exitWith(VERSION, 0);
+    const config = loadConfig({
+      env: process.env,
+      cwd: process.cwd(),
+      ...(values.config !== undefined && { configPath: values.config }),
+    });
+    const log: Log = pino({ level: config.logLevel, base: { process: options.name, pid: process.pid } });
+    // The supervisor has said it once for all its children.
+    if (process.send === undefined) log.info(configSummary(config), "process.starting");
+    process.on("unhandledRejection", (error) => {
+      log.error(errorFields(error), "process.unhandled_rejection");
+      process.exit(1);
+    });
+    return { config, log };
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(error.message);
+    if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") === true) {
+      exitWith(`${(error as Error).message}\n\n${USAGE}`);
+    }
+    throw error;
+  }
+}
+
+export const USAGE = `Options:
+  -c, --config FILE   configuration file (default: $CONFIG_FILE_PATH, else ./config.yaml)
+      --version       print the version
+  -h, --help          print this text
+
+Environment: PORT, HOST, MASTER_KEY, MONGODB_URL, REDIS_URL, WEBHOOK_URL, WEBHOOK_SECRET, DATA_DIR,
+LOG_LEVEL and more; README.md explains each. Every variable also works as NAME_FILE.`;
+
+function stopOnSignals(stop: () => Promise<void>, log: Log): void {
+  let stopping = false;
+  const begin = (reason: string): void => {
+    // A second Ctrl-C means now.
+    if (stopping) process.exit(130);
+    stopping = true;
+    log.info({ reason }, "process.stopping");
+    stop().then(
+      () => {
+        log.info({}, "process.stopped");
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error(errorFields(error), "process.stop_failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => begin("SIGTERM"));
+  process.on("SIGINT", () => begin("SIGINT"));
+  // Started by the supervisor: without it nobody would stop or restart this process.
+  if (process.send !== undefined) process.on("disconnect", () => begin("supervisor gone"));
+}
+
+/** Says why and ends; code 0 goes to standard output, all others to standard error. */
+export function exitWith(message: string, code: number = EXIT_CANNOT_START): never {
+  (code === 0 ? process.stdout : process.stderr).write(`${message}\n`);
+  process.exit(code);
+}

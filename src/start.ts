@@ -1,0 +1,121 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { Config } from "./config/config.ts";
+import { errorFields, type Log } from "./lib/log.ts";
+import { EXIT_CANNOT_START, exitWith, runProcess } from "./run-process.ts";
+import { keepRunning, type Running } from "./supervisor/keep-running.ts";
+import { startNodeChild } from "./supervisor/node-child.ts";
+import { redisService, type Service, storeService } from "./supervisor/services.ts";
+
+const ROOT = path.join(import.meta.dirname, "..");
+/** Longer than each process's own drain. */
+const CHILD_STOP_MS = 40_000;
+
+await runProcess({
+  name: "supervisor",
+  about: "Spendhook: starts the embedded services that are needed, the proxy and the workers.",
+  start: async (config, log) => {
+    const stops: (() => Promise<void>)[] = [];
+    const stop = async (): Promise<void> => {
+      // What was started last is stopped first: the proxy drains while its store still runs.
+      for (const stopOne of stops.reverse()) await stopOne();
+      stops.length = 0;
+      rmSync(runFile(config), { force: true });
+    };
+    const keep = async (name: string, start: () => Promise<Running>): Promise<void> => {
+      const fatalExitCodes = [EXIT_CANNOT_START];
+      const onFatal = (reason: string): void => {
+        void stop().finally(() => exitWith(reason));
+      };
+      stops.push(await keepRunning({ name, start, log, fatalExitCodes, onFatal }));
+    };
+    try {
+      await startAll(config, log, keep);
+    } catch (error) {
+      log.error(errorFields(error), "supervisor.start_failed");
+      await stop();
+      exitWith(error instanceof Error ? error.message : "Spendhook could not start", 1);
+    }
+    return stop;
+  },
+});
+
+type Keep = (name: string, start: () => Promise<Running>) => Promise<void>;
+
+async function startAll(config: Config, log: Log, keep: Keep): Promise<void> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const begin = async (service: Service): Promise<Service> => {
+    await keep(service.name, service.start);
+    return service;
+  };
+  const store = config.mongodbUrl === null ? await begin(await storeService(config.dataDir, log)) : null;
+  const redis = config.redisUrl === null ? await begin(await redisService(config.dataDir, log)) : null;
+  const env = {
+    ...process.env,
+    DATA_DIR: config.dataDir,
+    ...(config.configPath !== null && { CONFIG_FILE_PATH: config.configPath }),
+    ...(store !== null && { MONGODB_URL: store.url, SPENDHOOK_EMBEDDED: "1" }),
+    ...(redis !== null && { REDIS_URL: redis.url }),
+  };
+  const child = (file: string, ready?: Parameters<typeof startNodeChild>[0]["ready"]) => () =>
+    startNodeChild({
+      file: path.join(ROOT, file),
+      args: [],
+      env,
+      stopMs: CHILD_STOP_MS,
+      ...(ready !== undefined && { ready }),
+    });
+  await keep("webhooks", child("workers/webhooks.ts"));
+  await keep("maintenance", child("workers/maintenance.ts"));
+  let port = config.port;
+  await keep(
+    "proxy",
+    child("src/main.ts", async (process) => {
+      port = await listening(process);
+    }),
+  );
+  writeRunFile(config, { port, mongodbUrl: store?.url ?? null, redisUrl: redis?.url ?? null });
+  announce(config, port, store);
+}
+
+/** Resolves with the proxy's port when it listens, rejects when it ends before. */
+function listening(
+  child: Parameters<NonNullable<Parameters<typeof startNodeChild>[0]["ready"]>>[0],
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on("message", (message: { listening?: number }) => {
+      if (message.listening !== undefined) resolve(message.listening);
+    });
+    child.once("exit", (code) => {
+      if (code === EXIT_CANNOT_START) process.exitCode = EXIT_CANNOT_START;
+      reject(new Error("The proxy did not start; its own message is above"));
+    });
+  });
+}
+
+/** Where the embedded services are, for `npm run verify`; readable by this user only. */
+function writeRunFile(config: Config, addresses: object): void {
+  writeFileSync(runFile(config), JSON.stringify({ pid: process.pid, ...addresses }), { mode: 0o600 });
+}
+
+function runFile(config: Config): string {
+  return path.join(config.dataDir, "run.json");
+}
+
+function announce(config: Config, port: number, store: Service | null): void {
+  const host = config.host === "0.0.0.0" || config.host === "::" ? "127.0.0.1" : config.host;
+  const lines = [
+    "",
+    `Spendhook is ready at http://${host}:${port}   (OpenAI base URL: http://${host}:${port}/v1)`,
+    `  models:   ${[...new Set(config.deployments.map((deployment) => deployment.modelName))].join(", ") || "none: add some to config.yaml"}`,
+    `  webhooks: ${config.webhookUrl === null ? "none: set WEBHOOK_URL to receive events" : "delivered to WEBHOOK_URL"}`,
+    `  store:    ${store === null ? "MONGODB_URL" : `${store.name} in ${config.dataDir}`}`,
+  ];
+  if (config.masterKeyIsDefault) {
+    lines.push(
+      "",
+      "  WARNING: the operator key is the default, sk-1234. Set MASTER_KEY before anyone else can reach this port.",
+    );
+  }
+  process.stderr.write(`${lines.join("\n")}\n\n`);
+}

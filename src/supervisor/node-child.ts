@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Running } from "./keep-running.ts";
+
+export interface NodeChildOptions {
+  /** Absolute path of the entry file. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How long it may take to end by itself. */
+  readonly stopMs: number;
+  /** Resolves when the child is of use; default at once. */
+  readonly ready?: (child: ChildProcess) => Promise<void>;
+}
+
+/**
+ * Starts one of our own processes with this Node. Its log goes to our output; the IPC channel tells it
+ * when we are gone. It gets a session of its own, so that Ctrl-C reaches it only through us.
+ */
+export async function startNodeChild(options: NodeChildOptions): Promise<Running> {
+  const child = spawn(process.execPath, [options.file, ...options.args], {
+    env: options.env,
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  await once(child, "spawn");
+  const exited = new Promise<number | null>((resolve) => {
+    child.once("exit", (code) => resolve(code));
+  });
+  const running = { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, options.stopMs) };
+  await options.ready?.(child);
+  return running;
+}
+
+/** SIGTERM, then SIGKILL when the time is over. */
+export async function stopChild(
+  child: ChildProcess,
+  exited: Promise<unknown>,
+  stopMs: number,
+): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), stopMs);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { freePort, LOOPBACK } from "../embedded/child.ts";
+import { findMongod, startMongod } from "../embedded/mongod.ts";
+import { startRedis } from "../embedded/redis-server.ts";
+import type { EmbeddedServer } from "../embedded/child.ts";
+import type { Log } from "../lib/log.ts";
+import { type Running } from "./keep-running.ts";
+import { stopChild } from "./node-child.ts";
+
+/** An embedded service: where it listens, and how to start it there, again and again. */
+export interface Service {
+  readonly name: string;
+  readonly url: string;
+  readonly start: () => Promise<Running>;
+}
+
+const STOP_MS = 10_000;
+const START_TRIES = 10;
+const START_WAIT_MS = 500;
+const STORE_PROCESS = path.join(import.meta.dirname, "..", "embedded", "store-process.ts");
+
+/** The store where no MONGODB_URL is set: a `mongod` on PATH, else the embedded one. */
+export async function storeService(dataDir: string, log: Log): Promise<Service> {
+  const port = await freePort(LOOPBACK);
+  if (findMongod() !== null) {
+    return {
+      name: "mongod",
+      url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
+      start: async () => asRunning(await startMongod({ dataDir, port, log: lineLog("mongod", log) })),
+    };
+  }
+  return {
+    name: "store",
+    url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
+    start: () => startWhenFree(() => startStore(path.join(dataDir, "store"), port, log)),
+  };
+}
+
+/** Redis where no REDIS_URL is set. */
+export async function redisService(dataDir: string, log: Log): Promise<Service> {
+  const port = await freePort(LOOPBACK);
+  return {
+    name: "redis",
+    url: `redis://${LOOPBACK}:${port}`,
+    start: async () => asRunning(await startRedis({ dataDir, port, log: lineLog("redis", log) })),
+  };
+}
+
+function lineLog(child: string, log: Log): (line: string) => void {
+  return (line) => log.debug({ child, line }, "supervisor.child_output");
+}
+
+function asRunning(server: EmbeddedServer): Running {
+  const exited = new Promise<number | null>((resolve) => {
+    server.process.once("exit", (code) => resolve(code));
+  });
+  return { pid: server.pid, exited, stop: () => server.close() };
+}
+
+/** A store whose supervisor was killed lets go of its directory a moment later: that is waited for. */
+async function startWhenFree(start: () => Promise<Running>): Promise<Running> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      await delay(START_WAIT_MS);
+    }
+  }
+}
+
+/** Resolves when the store accepts connections; rejects with its own words when it cannot. */
+async function startStore(directory: string, port: number, log: Log): Promise<Running> {
+  const child = spawn(
+    process.execPath,
+    [STORE_PROCESS, "--data-dir", directory, "--port", String(port), "--exit-with-parent"],
+    // Standard input stays open as long as we live: that is how it knows.
+    { detached: true, stdio: ["pipe", "pipe", "pipe"] },
+  );
+  await once(child, "spawn");
+  const exited = new Promise<number | null>((resolve) => {
+    child.once("exit", (code) => resolve(code));
+  });
+  let lastWords = "";
+  createInterface(child.stderr).on("line", (line) => {
+    lastWords = line;
+    log.debug({ child: "store", line }, "supervisor.child_output");
+  });
+  const ready = once(createInterface(child.stdout), "line");
+  const outcome = await Promise.race([
+    ready.then(() => "ready" as const),
+    exited.then(() => "ended" as const),
+  ]);
+  if (outcome === "ended")
+    throw new Error(`The embedded store did not start: ${lastWords || "no reason given"}`);
+  return { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, STOP_MS) };
+}
