@@ -48,25 +48,31 @@ function addIndex(context: WriteContext, namespace: string, spec: IndexSpec): vo
   }
 }
 
+/** Indexes with one key may stand beside each other if they differ in what they hold. */
 function existsAlready(collection: Collection, spec: IndexSpec): boolean {
   for (const { document, name } of collection.indexes) {
-    const sameKey = isSame({ key: document["key"] as unknown }, { key: spec.document["key"] as unknown });
     if (isSame(document, spec.document)) return true;
-    if (name === spec.name) {
+    const sameEntries = isSame(signature(document), signature(spec.document));
+    if (name === spec.name && !sameEntries) {
       throw new StoreError(
-        sameKey ? "IndexOptionsConflict" : "IndexKeySpecsConflict",
+        "IndexKeySpecsConflict",
         `An existing index has the same name as the requested index: ${name}`,
       );
     }
-    const samePartial = isSame(
-      { p: document["partialFilterExpression"] as unknown },
-      { p: spec.document["partialFilterExpression"] as unknown },
-    );
-    if (sameKey && samePartial) {
-      throw new StoreError("IndexOptionsConflict", `Index already exists with a different name: ${name}`);
+    if (sameEntries) {
+      throw new StoreError(
+        "IndexOptionsConflict",
+        `Index already exists with other options or name: ${name}`,
+      );
     }
   }
   return false;
+}
+
+/** What an index holds, without its name and how long documents live. */
+function signature(spec: Document): Document {
+  const { key, unique = false, sparse = false, partialFilterExpression = null } = spec;
+  return { key, unique, sparse, partialFilterExpression } as Document;
 }
 
 function isSame(a: Document, b: Document): boolean {
