@@ -22,6 +22,7 @@ export type ErrorCode =
   | "upstream_unavailable"
   | "upstream_invalid_response"
   | "upstream_timeout"
+  | "client_closed"
   | "ledger_unavailable"
   | "store_unavailable"
   | "draining"
@@ -53,6 +54,8 @@ export const ERROR_TABLE = {
   upstream_unavailable: { status: 502, type: "upstream_error", retry: true },
   upstream_invalid_response: { status: 502, type: "upstream_error", retry: true },
   upstream_timeout: { status: 504, type: "timeout", retry: true },
+  // Nobody reads this answer: nginx's number, so that logs tell it from a failure.
+  client_closed: { status: 499, type: "client_closed", retry: false },
   ledger_unavailable: { status: 503, type: "service_unavailable", retry: true },
   store_unavailable: { status: 503, type: "service_unavailable", retry: true },
   draining: { status: 503, type: "service_unavailable", retry: true },

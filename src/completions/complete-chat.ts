@@ -17,6 +17,8 @@ export interface BodyAnswer {
   readonly headers: Record<string, string>;
   readonly body: Buffer;
   readonly charged: Charged | null;
+  /** From the request to the upstream until its whole response was here. */
+  readonly upstreamMs: number;
 }
 
 export type Answer = BodyAnswer | StreamAnswer;
@@ -32,13 +34,15 @@ const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 export async function completeChat(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
   const { deployment, request } = call;
   const signal = request.stream ? gone : new AbortController().signal;
+  const askedAt = performance.now();
   const response = await deps.callUpstream(deployment, request, signal);
   const headers = passedHeaders(response.headers);
   const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
   if (response.status === 200 && isStream) return streamAnswer(deps, call, { response, headers });
   const body = await readBody(response, call);
+  const upstreamMs = performance.now() - askedAt;
   if (response.status < 200 || response.status >= 300) {
-    return { kind: "body", ...refusal(response.status, headers, body, call), charged: null };
+    return { kind: "body", ...refusal(response.status, headers, body, call), charged: null, upstreamMs };
   }
   const parsed = parseJson(body);
   if (parsed === null) {
@@ -52,7 +56,7 @@ export async function completeChat(deps: CompleteChatDeps, call: Call, gone: Abo
     usage: usage ?? (await estimateUsage(deps, request, generatedText(parsed))),
     estimated: usage === null,
   });
-  return { kind: "body", status: response.status, headers, body, charged };
+  return { kind: "body", status: response.status, headers, body, charged, upstreamMs };
 }
 
 async function readBody(response: UpstreamResponse, call: Call): Promise<Buffer> {

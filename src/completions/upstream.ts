@@ -26,7 +26,8 @@ export interface UpstreamClient {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 30_000;
+/** Below the 5 s after which common servers close an idle connection without saying so beforehand. */
+const KEEP_ALIVE_MS = 4000;
 
 /** One keep-alive pool per origin, no limit on connections: the callers' concurrency is the limit. */
 export function createUpstreamClient(userAgent: string): UpstreamClient {
@@ -68,6 +69,8 @@ export function createUpstreamClient(userAgent: string): UpstreamClient {
         });
         return { status: response.statusCode, headers: response.headers, body: response.body };
       } catch (error) {
+        if (signal.aborted)
+          throw new AppError("client_closed", "The client left before the upstream answered");
         throw requestFailure(error, target);
       }
     },

@@ -16,6 +16,7 @@ export interface ChatCompletionsDeps extends Pick<HttpDeps, "maxBodyBytes"> {
 /** POST /chat/completions: one call, charged before its last byte leaves. */
 export function chatCompletions(deps: ChatCompletionsDeps) {
   return async (ctx: AppContext): Promise<void> => {
+    const startedAt = performance.now();
     const request = parseChatRequest(await readBody(ctx.req, deps.maxBodyBytes));
     const customerId = pickCustomerId(ctx.req.headers, request);
     const { requestId, keyHash, logFields } = ctx.state;
@@ -35,6 +36,8 @@ export function chatCompletions(deps: ChatCompletionsDeps) {
     if (answer.kind === "body") {
       ctx.status = answer.status;
       ctx.set(answer.headers);
+      const overheadMs = performance.now() - startedAt - answer.upstreamMs;
+      ctx.set("x-litellm-overhead-duration-ms", overheadMs.toFixed(1));
       if (answer.charged !== null) describeCharge(ctx, answer.charged);
       ctx.body = answer.body;
       return;
