@@ -50,7 +50,12 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log } {
       cwd: process.cwd(),
       ...(values.config !== undefined && { configPath: values.config }),
     });
-    const log: Log = pino({ level: config.logLevel, base: { process: options.name, pid: process.pid } });
+    // Lines are written as one when the last write is done; what waits is written at exit.
+    const output = pino.destination({ sync: false });
+    const log: Log = pino(
+      { level: config.logLevel, base: { process: options.name, pid: process.pid } },
+      output,
+    );
     // The supervisor has said it once for all its children.
     if (process.send === undefined) log.info(configSummary(config), "process.starting");
     process.on("unhandledRejection", (error) => {

@@ -50,7 +50,7 @@ async function startAll(config: Config, log: Log, keep: Keep): Promise<void> {
   };
   const store = config.mongodbUrl === null ? await begin(await storeService(config.dataDir, log)) : null;
   const redis = config.redisUrl === null ? await begin(await redisService(config.dataDir, log)) : null;
-  const env = {
+  const env: NodeJS.ProcessEnv = {
     ...process.env,
     DATA_DIR: config.dataDir,
     ...(config.configPath !== null && { CONFIG_FILE_PATH: config.configPath }),
@@ -72,6 +72,8 @@ async function startAll(config: Config, log: Log, keep: Keep): Promise<void> {
     "proxy",
     child("src/main.ts", async (process) => {
       port = await listening(process);
+      // With PORT=0 the first start decides; a restarted proxy must be found where it was.
+      env["PORT"] = String(port);
     }),
   );
   writeRunFile(config, { port, mongodbUrl: store?.url ?? null, redisUrl: redis?.url ?? null });

@@ -1,11 +1,16 @@
 import type { ServerResponse } from "node:http";
 import type { ClientSink } from "../completions/relay-stream.ts";
 
+/** A client that takes nothing for this long has left without saying so. */
+const STALL_MS = 120_000;
+
 /** A response as a place to stream to. `gone` must abort when the client leaves before the end. */
 export function clientSink(response: ServerResponse, gone: AbortSignal): ClientSink {
   const drained = (): Promise<void> =>
     new Promise((resolve) => {
+      const stalled = setTimeout(() => response.destroy(), STALL_MS);
       const done = (): void => {
+        clearTimeout(stalled);
         response.off("drain", done);
         response.off("close", done);
         resolve();

@@ -65,7 +65,12 @@ export class Engine {
     if (this.#open !== null) return;
     this.#ensureBatch();
     const view = this.#storage.writer;
-    this.#storage.attempt(() => work(view, { view, deadline: Number.POSITIVE_INFINITY }));
+    try {
+      this.#storage.attempt(() => work(view, { view, deadline: Number.POSITIVE_INFINITY }));
+    } catch (error) {
+      if (!view.sql.inTransaction) this.#failBatch(error);
+      this.#log("store.maintenance_failed", { error: String(error) });
+    }
   }
 
   close(): void {
@@ -77,6 +82,7 @@ export class Engine {
 
   #dispatch(request: Request): void {
     const { name, body } = request;
+    requireDatabaseName(request.database);
     if (name === "endSessions") return this.#answer(request, encode({ ok: 1 }));
     const ends = name === "commitTransaction" || name === "abortTransaction";
     const command = findCommand(name);
@@ -270,6 +276,12 @@ export class Engine {
     }
     return encode(errorReply(error));
   }
+}
+
+/** What a namespace could not be taken apart again with is refused, as MongoDB refuses it. */
+function requireDatabaseName(name: string): void {
+  if (name !== "" && name.length < 64 && !/[./\\ "$\0]/.test(name)) return;
+  throw new StoreError("InvalidNamespace", `Invalid database name: '${name}'`);
 }
 
 function encoded(reply: Document | Uint8Array): Uint8Array {

@@ -36,7 +36,8 @@ function flagOf(path: string, value: unknown): boolean {
   }
   if (typeof value === "boolean") return value;
   if (isNumber(value)) return asDouble(value) !== 0;
-  throw notImplemented(`projection of ${path} by anything but 0 or 1`);
+  const what = isDocument(value) ? Object.keys(value).join() : `by ${typeof value}`;
+  throw notImplemented(`projection ${what} of ${path}`);
 }
 
 /** Builds the tree of dotted paths; a path inside another one is refused as MongoDB refuses it. */

@@ -55,7 +55,7 @@ export async function startStore(options: StoreOptions): Promise<RunningStore> {
     storage.close();
     throw error;
   }
-  const timer = setInterval(() => maintain(engine, log), MAINTENANCE_MS);
+  const timer = setInterval(() => maintain(engine), MAINTENANCE_MS);
   timer.unref();
   const close = async (): Promise<void> => {
     clearInterval(timer);
@@ -100,15 +100,10 @@ function addressOf(
   return { url: `mongodb://${shown}:${address.port}/?directConnection=true`, port: address.port };
 }
 
-function maintain(engine: Engine, log: Log): void {
+function maintain(engine: Engine): void {
   const now = Date.now();
-  try {
-    engine.maintain((view, reading) => {
-      expireDocuments(view, reading, now);
-      forgetOldReplies(view.sql, now);
-    }, now);
-  } catch (error) {
-    // The next pass tries again; what failed was rolled back.
-    log("store.maintenance_failed", { error: String(error) });
-  }
+  engine.maintain((view, reading) => {
+    expireDocuments(view, reading, now);
+    forgetOldReplies(view.sql, now);
+  }, now);
 }

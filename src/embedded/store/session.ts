@@ -1,5 +1,5 @@
 import { Binary } from "bson";
-import { encode, isDocument } from "./bson-codec.ts";
+import { isDocument } from "./bson-codec.ts";
 import type { Document } from "./bson-codec.ts";
 import { StoreError, TRANSIENT_TRANSACTION, notImplemented } from "./errors.ts";
 import { asDouble, isNumber, toSafeInteger } from "./numbers.ts";
@@ -95,5 +95,3 @@ export function forgetOldReplies(sql: Sql, now: number): void {
   const cutoff = now - 2 * SESSION_TIMEOUT_MINUTES * 60_000;
   sql.run("DELETE FROM sessions WHERE lsid IN (SELECT lsid FROM sessions WHERE at < ? LIMIT 1000)", cutoff);
 }
-
-export const COMMITTED = (): Uint8Array => encode({ ok: 1 });

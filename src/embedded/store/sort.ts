@@ -19,13 +19,14 @@ export function parseSort(spec: unknown): SortField[] {
   if (spec === undefined || spec === null) return [];
   if (!isDocument(spec)) throw new StoreError("TypeMismatch", "a sort must be a document");
   return Object.entries(spec).map(([path, value]: [string, unknown]) => {
+    if (isDocument(value)) throw notImplemented(`sort by ${Object.keys(value).join()}`);
+    if (typeof value === "string") throw notImplemented(`a ${value} index`);
+    if (path.startsWith("$")) throw notImplemented(`sort by ${path}`);
     const direction = isNumber(value) ? asDouble(value) : 0;
-    if (isDocument(value) || typeof value === "string")
-      throw notImplemented(`sort by ${path}: other than 1 or -1`);
-    if (direction !== 1 && direction !== -1)
+    if (direction !== 1 && direction !== -1) {
       throw new StoreError("BadValue", "a sort direction must be 1 or -1");
-    if (path === "" || path.startsWith("$"))
-      throw new StoreError("BadValue", `cannot sort by the path '${path}'`);
+    }
+    if (path === "") throw new StoreError("BadValue", "cannot sort by an empty path");
     return { path, parts: path.split("."), direction };
   });
 }

@@ -71,8 +71,8 @@ function existsAlready(collection: Collection, spec: IndexSpec): boolean {
 
 /** What an index holds, without its name and how long documents live. */
 function signature(spec: Document): Document {
-  const { key, unique = false, sparse = false, partialFilterExpression = null } = spec;
-  return { key, unique, sparse, partialFilterExpression } as Document;
+  const { key, unique = false, sparse = false, partialFilterExpression = null }: Document = spec;
+  return { key, unique, sparse, partialFilterExpression };
 }
 
 function isSame(a: Document, b: Document): boolean {
