@@ -76,7 +76,19 @@ function openEndpoints({ config, store }: Parts): {
   };
   return {
     endpoints: createEndpointStore(store, secrets),
-    openOf: (endpoint) => openStoredSecret(endpoint, secrets),
+    openOf: rememberLast((endpoint) => openStoredSecret(endpoint, secrets)),
+  };
+}
+
+/** Opening a secret costs more than signing with it; the last one per endpoint is kept while it is sealed the same. */
+function rememberLast(open: (endpoint: EndpointDoc) => string): (endpoint: EndpointDoc) => string {
+  const opened = new Map<string, { sealed: string; secret: string }>();
+  return (endpoint) => {
+    const known = opened.get(endpoint._id);
+    if (known?.sealed === endpoint.sealedSecret) return known.secret;
+    const secret = open(endpoint);
+    opened.set(endpoint._id, { sealed: endpoint.sealedSecret, secret });
+    return secret;
   };
 }
 

@@ -1,7 +1,7 @@
 import { type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { errorFields, type Log } from "../lib/log.ts";
-import { DELIVERIES_QUEUE, type DeliveryJob, deliveryJobId, QUEUE_PREFIX } from "./jobs.ts";
+import { DELIVERIES_QUEUE, type DeliveryJob, deliveryJobId, MAX_JOB_IDS, QUEUE_PREFIX } from "./jobs.ts";
 
 /** A wake-up for one delivery. */
 export interface Wake {
@@ -38,13 +38,7 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   let away = false;
 
   const enqueue = async (wakes: readonly Wake[]): Promise<void> => {
-    await queue.addBulk(
-      wakes.map(({ id, attempts, delayMs }) => ({
-        name: "deliver",
-        data: { v: 1 as const, deliveryId: id },
-        opts: { jobId: deliveryJobId(id, attempts), ...(delayMs !== undefined && { delay: delayMs }) },
-      })),
-    );
+    await queue.addBulk(toJobs(wakes));
   };
 
   const flush = async (): Promise<void> => {
@@ -71,4 +65,28 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
     },
     close: () => queue.close(),
   };
+}
+
+/** Wake-ups that are due now share jobs; a delayed one has its own. */
+function toJobs(wakes: readonly Wake[]): { name: string; data: DeliveryJob; opts: JobsOptions }[] {
+  const toJob = (group: readonly Wake[]): { name: string; data: DeliveryJob; opts: JobsOptions }[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    return [
+      {
+        name: "deliver",
+        data: { v: 1, deliveryIds: group.map(({ id }) => id) },
+        opts: {
+          jobId: deliveryJobId(first.id, first.attempts, group.length),
+          ...(first.delayMs !== undefined && { delay: first.delayMs }),
+        },
+      },
+    ];
+  };
+  const dueNow = wakes.filter(({ delayMs }) => delayMs === undefined);
+  const delayed = wakes.filter(({ delayMs }) => delayMs !== undefined);
+  const groups: Wake[][] = delayed.map((wake) => [wake]);
+  for (let from = 0; from < dueNow.length; from += MAX_JOB_IDS)
+    groups.push(dueNow.slice(from, from + MAX_JOB_IDS));
+  return groups.flatMap(toJob);
 }

@@ -5,14 +5,21 @@ export const DELIVERIES_QUEUE = "deliveries";
 /** The braces keep a queue's keys in one slot of a Redis Cluster. */
 export const QUEUE_PREFIX = "{spendhook}";
 
-export const deliveryJob = z.strictObject({ v: z.literal(1), deliveryId: z.string().min(1) });
+/** At most this many deliveries wake a worker together: one job costs Redis as much for one id as for fifty. */
+export const MAX_JOB_IDS = 50;
+
+export const deliveryJob = z.strictObject({
+  v: z.literal(1),
+  deliveryIds: z.array(z.string().min(1)).min(1).max(MAX_JOB_IDS),
+});
 
 export type DeliveryJob = z.infer<typeof deliveryJob>;
 
 /**
- * One job per delivery and attempt: the same wake-up added twice is one job, and a finished one never
- * stands in the way of the next attempt.
+ * Named after the first delivery, its attempt and the count: the same wake-up added again, by a sweep
+ * over an unchanged backlog, is the same job, and a finished one never stands in the way of the next
+ * attempt. What a job may do is decided by the claims in the store, not by its id.
  */
-export function deliveryJobId(deliveryId: string, attemptsMade: number): string {
-  return `${deliveryId}-${attemptsMade + 1}`;
+export function deliveryJobId(firstDeliveryId: string, attemptsMade: number, count: number): string {
+  return `${firstDeliveryId}-${attemptsMade + 1}-${count}`;
 }

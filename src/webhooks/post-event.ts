@@ -30,7 +30,7 @@ const KEEP_BYTES = 4 * 1024;
  */
 export function createPoster(policy: AddressPolicy): Poster {
   // Idle sockets are dropped before the usual 5 s of servers, so that a POST does not meet a closing one.
-  const options = { keepAlive: true, maxFreeSockets: 16, scheduling: "lifo", timeout: 30_000 } as const;
+  const options = { keepAlive: true, maxFreeSockets: 64, scheduling: "lifo", timeout: 30_000 } as const;
   const http = new HttpAgent(options);
   const https = new HttpsAgent({ ...options, minVersion: "TLSv1.2" });
   const lookup = guardedLookup(policy);

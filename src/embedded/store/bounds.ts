@@ -2,6 +2,7 @@ import { isDocument } from "./bson-codec.ts";
 import { encodeKey, orderedKeys, typeByte } from "./keys.ts";
 import { asDouble, isNumber } from "./numbers.ts";
 import { isRegex } from "./regex.ts";
+import { conjuncts } from "./match.ts";
 import type { Condition } from "./match.ts";
 
 export type FieldCondition = Extract<Condition, { kind: "field" }>;
@@ -24,12 +25,6 @@ export type Bounds =
 
 const NUMBER_TYPE = typeByte(0);
 const SMALLEST_NUMBER = encodeKey(Number.NEGATIVE_INFINITY);
-
-/** The conditions that all have to hold, with nested conjunctions opened. */
-export function conjuncts(condition: Condition): Condition[] {
-  const single = condition.kind === "or" && condition.conditions.length === 1;
-  return condition.kind === "and" || single ? condition.conditions.flatMap(conjuncts) : [condition];
-}
 
 /**
  * Bounds per path from the conditions that must hold. With an array in the field two conditions may be

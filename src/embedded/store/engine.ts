@@ -1,11 +1,10 @@
 import type { Document } from "./bson-codec.ts";
 import { encode } from "./bson-codec.ts";
-import { checkOptions } from "./commands/command.ts";
+import { checkOptions, integerOption } from "./commands/command.ts";
 import type { Command } from "./commands/command.ts";
 import { findCommand } from "./commands/registry.ts";
 import { Cursors } from "./cursors.ts";
-import { RETRYABLE_WRITE, StoreError, errorReply, notImplemented } from "./errors.ts";
-import { integerOption } from "./commands/command.ts";
+import { RETRYABLE_WRITE, StoreError, TRANSIENT_TRANSACTION, errorReply, notImplemented } from "./errors.ts";
 import type { Reading } from "./scan.ts";
 import { noSuchTransaction, readSession, recordReply, recordedReply } from "./session.ts";
 import type { Session } from "./session.ts";
@@ -197,7 +196,9 @@ export class Engine {
       this.#storage.commit();
     } catch (error) {
       this.#abort("its commit failed");
-      throw error;
+      throw new StoreError("InternalError", `the commit failed: ${String(error)}`, {
+        labels: [TRANSIENT_TRANSACTION],
+      });
     }
     this.#released(transaction);
     request.respond(reply);

@@ -23,7 +23,6 @@ const CODES = {
   UnsatisfiableWriteConcern: 100,
   WriteConflict: 112,
   CannotIndexParallelArrays: 171,
-  CommandNotFound: 59,
   TransactionTooOld: 225,
   NotImplemented: 238,
   NoSuchTransaction: 251,
@@ -34,7 +33,7 @@ const CODES = {
   DuplicateKey: 11_000,
 } as const;
 
-export type CodeName = keyof typeof CODES;
+type CodeName = keyof typeof CODES;
 
 /** The label that makes a driver run a whole transaction again. */
 export const TRANSIENT_TRANSACTION = "TransientTransactionError";

@@ -44,6 +44,12 @@ export function holds(condition: Condition, root: Document): boolean {
   return condition.test(root);
 }
 
+/** The conditions that all have to hold, with nested conjunctions opened. */
+export function conjuncts(condition: Condition): Condition[] {
+  const single = condition.kind === "or" && condition.conditions.length === 1;
+  return condition.kind === "and" || single ? condition.conditions.flatMap(conjuncts) : [condition];
+}
+
 function collectRoots(condition: Condition, into: Set<string>): boolean {
   switch (condition.kind) {
     case "field":

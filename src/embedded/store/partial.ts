@@ -1,7 +1,6 @@
 import type { Bounds } from "./bounds.ts";
-import { conjuncts } from "./bounds.ts";
 import { typeByte, encodeKey } from "./keys.ts";
-import { holds } from "./match.ts";
+import { conjuncts, holds } from "./match.ts";
 import type { Condition } from "./match.ts";
 import { setField } from "./paths.ts";
 import type { Document } from "./bson-codec.ts";

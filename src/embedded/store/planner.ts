@@ -1,8 +1,9 @@
-import { boundsByPath, conjuncts } from "./bounds.ts";
+import { boundsByPath } from "./bounds.ts";
 import type { Bounds, FieldCondition } from "./bounds.ts";
 import type { Collection, Index } from "./catalog.ts";
 import { implies } from "./partial.ts";
 import { afterPrefix, invert, orderedKeys } from "./keys.ts";
+import { conjuncts } from "./match.ts";
 import type { Condition, Matcher } from "./match.ts";
 import type { SortField } from "./sort.ts";
 

@@ -1,7 +1,6 @@
-import { conjuncts } from "./bounds.ts";
 import type { Document } from "./bson-codec.ts";
 import { StoreError } from "./errors.ts";
-import { holds } from "./match.ts";
+import { conjuncts, holds } from "./match.ts";
 import type { Condition } from "./match.ts";
 import { pathsOverlap, setField } from "./paths.ts";
 

@@ -4,7 +4,7 @@ import { StoreError, notImplemented } from "./errors.ts";
 import { asDouble, isNumber } from "./numbers.ts";
 import { setField } from "./paths.ts";
 
-export interface ProjectionTree {
+interface ProjectionTree {
   /** Included or excluded field, or the tree below it. */
   readonly children: ReadonlyMap<string, ProjectionTree | true>;
 }

@@ -33,7 +33,7 @@ export function readSession(body: Document): Session | null {
   return { lsid, txnNumber, key, transaction, starts: body["startTransaction"] === true };
 }
 
-export function sessionId(lsid: unknown): Uint8Array | null {
+function sessionId(lsid: unknown): Uint8Array | null {
   const id: unknown = isDocument(lsid) ? lsid["id"] : null;
   return id instanceof Binary ? id.buffer.subarray(0, id.position) : null;
 }

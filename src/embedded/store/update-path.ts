@@ -75,9 +75,6 @@ function read(parent: Document | unknown[], name: string): unknown {
   return isArrayIndex(name) ? parent[Number(name)] : MISSING;
 }
 
-/** Picks the elements of an array that a `$[]` or `$[id]` stands for. */
-export type ArraySelector = (part: string, elements: readonly unknown[]) => number[];
-
 /** The concrete paths of an update path with `$`, `$[]` or `$[id]` in it. */
 export function expandPath(
   root: Document,

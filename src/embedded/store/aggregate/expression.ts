@@ -160,10 +160,12 @@ function compileSwitch(operand: unknown): Expression {
 
 function compileLet(operand: unknown): Expression {
   const spec = namedArguments("$let", operand, ["vars", "in"]);
-  const vars = Object.entries(
-    namedArguments("$let", spec["vars"], Object.keys((spec["vars"] ?? {}) as object)),
-  );
-  const compiled = vars.map(([name, value]): [string, Expression] => [name, compileExpression(value)]);
+  const vars: unknown = spec["vars"];
+  if (!isDocument(vars)) throw new StoreError("FailedToParse", "$let needs vars");
+  const compiled = Object.entries(vars).map(([name, value]): [string, Expression] => [
+    name,
+    compileExpression(value),
+  ]);
   const body = compileExpression(spec["in"]);
   return (scope) => {
     const own = Object.fromEntries(compiled.map(([name, value]) => [name, value(scope)]));

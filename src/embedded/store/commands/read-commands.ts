@@ -36,7 +36,7 @@ export const FIND: Command = {
   ],
   run: (context) => {
     const { body, reading, cursors, transaction } = context;
-    refuseWhenSet(body, "tailable", "awaitData", "returnKey", "showRecordId");
+    refuseWhenSet(body, "noCursorTimeout", "tailable", "awaitData", "returnKey", "showRecordId");
     const query: Query = {
       matcher: compileFilter(body["filter"]),
       sort: parseSort(body["sort"]),

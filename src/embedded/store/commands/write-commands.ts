@@ -1,4 +1,4 @@
-import { isDocument, encodeStored, decode } from "../bson-codec.ts";
+import { encodeStored, decode } from "../bson-codec.ts";
 import type { Document } from "../bson-codec.ts";
 import type { Collection } from "../catalog.ts";
 import { StoreError } from "../errors.ts";
@@ -74,7 +74,7 @@ export const DELETE: Command = {
   },
 };
 
-export interface UpdateOutcome {
+interface UpdateOutcome {
   readonly matched: number;
   readonly modified: number;
   readonly upserted: Document | null;
@@ -101,7 +101,7 @@ function runUpdate(context: WriteContext, namespace: string, statement: Document
 }
 
 /** The rows a write applies to. All are found before the first is changed: a change may move a row. */
-export function matchedRows(
+function matchedRows(
   context: WriteContext,
   collection: Collection,
   how: { matcher: Matcher; multi: boolean },
@@ -149,11 +149,4 @@ export function insertUpserted(
   // A replacement takes nothing from the filter but the identity.
   const start = how.update.replacement === null ? seed : id === undefined ? {} : { _id: id };
   return insertDocument(context.view, collection, withId(applyUpdate(how.update, start, how.matcher, true)));
-}
-
-/** The value of a field of the command that has to be a document. */
-export function documentOption(body: Document, name: string): Document {
-  const value: unknown = body[name];
-  if (!isDocument(value)) throw new StoreError("FailedToParse", `${name} must be a document`);
-  return value;
 }
