@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApp } from "./app.ts";
-import { composeProxy, type Proxy } from "./compose.ts";
+import { composeProxy, type Proxy } from "./compose/proxy.ts";
 import { errorFields } from "./lib/log.ts";
 import { runProcess } from "./run-process.ts";
 

@@ -1,4 +1,4 @@
-import { composeWebhookWorker } from "../src/compose.ts";
+import { composeWebhookWorker } from "../src/compose/workers.ts";
 import { runProcess } from "../src/run-process.ts";
 
 await runProcess({

@@ -33,9 +33,8 @@ const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
  */
 export async function completeChat(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
   const { deployment, request } = call;
-  const signal = request.stream ? gone : new AbortController().signal;
   const askedAt = performance.now();
-  const response = await deps.callUpstream(deployment, request, signal);
+  const response = await deps.callUpstream(deployment, request, request.stream ? gone : null);
   const headers = passedHeaders(response.headers);
   const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
   if (response.status === 200 && isStream) return streamAnswer(deps, call, { response, headers });

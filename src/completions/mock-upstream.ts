@@ -42,7 +42,7 @@ export function createMockUpstream(deps: MockDeps): CallUpstream {
 
 /** Sends mocked deployments to the mock and all others upstream. */
 export function withMocks(real: CallUpstream, mock: CallUpstream): CallUpstream {
-  return (target: UpstreamTarget, request: ChatRequest, signal: AbortSignal) =>
+  return (target: UpstreamTarget, request: ChatRequest, signal: AbortSignal | null) =>
     (target.mockResponse === null ? real : mock)(target, request, signal);
 }
 

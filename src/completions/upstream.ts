@@ -17,7 +17,7 @@ export interface UpstreamResponse {
 export type CallUpstream = (
   target: UpstreamTarget,
   request: ChatRequest,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
 ) => Promise<UpstreamResponse>;
 
 export interface UpstreamClient {
@@ -69,7 +69,7 @@ export function createUpstreamClient(userAgent: string): UpstreamClient {
         });
         return { status: response.statusCode, headers: response.headers, body: response.body };
       } catch (error) {
-        if (signal.aborted)
+        if (signal?.aborted === true)
           throw new AppError("client_closed", "The client left before the upstream answered");
         throw requestFailure(error, target);
       }

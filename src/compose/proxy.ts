@@ -1,0 +1,118 @@
+import type { AppDeps } from "../app.ts";
+import { completeChat } from "../completions/complete-chat.ts";
+import { loadTokenizer } from "../completions/count-tokens.ts";
+import { createMockUpstream, withMocks } from "../completions/mock-upstream.ts";
+import { createModelCatalog } from "../completions/model-catalog.ts";
+import { createUpstreamClient } from "../completions/upstream.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/config-error.ts";
+import { customerJson } from "../customers/customer-json.ts";
+import { createCustomerStore } from "../customers/customer-store.ts";
+import type { Log } from "../lib/log.ts";
+import { untilDone } from "../lib/repeat.ts";
+import { hashApiKey } from "../lib/secrets.ts";
+import { createReadinessCheck } from "../readiness.ts";
+import type { Charge } from "../spend/charge.ts";
+import type { Ledger } from "../spend/ledger.ts";
+import { createPriceBook } from "../spend/price-book.ts";
+import { ensureIndexes } from "../store/indexes.ts";
+import { USER_AGENT } from "../version.ts";
+import { refuseUrl } from "../webhooks/address-policy.ts";
+import type { EndpointStore } from "../webhooks/endpoint-store.ts";
+import { openLedger } from "./ledger.ts";
+import { openEndpoints, openParts, openQueue, type Parts } from "./parts.ts";
+
+const READY_PING_MS = 1000;
+
+export interface Proxy {
+  readonly app: AppDeps;
+  /** Refuses readiness from now on; requests in flight go on. */
+  startDraining(): void;
+  /** After the last request: waits until all charges are durable, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * Wires the proxy. Returns at once: indexes, the default endpoint and the spool are seen to as soon as
+ * the store answers, and the proxy is not ready before that.
+ */
+export function composeProxy(config: Config, log: Log): Proxy {
+  const parts = openParts(config, log, "spendhook-proxy");
+  const { closer, store, newId } = parts;
+  refuseBadWebhookUrl(config);
+  const { redis, queue } = openQueue(parts, { failFast: true });
+  const { endpoints, openOf } = openEndpoints(parts);
+  const isPrepared = prepareStore(parts, endpoints);
+  const ledger = openLedger(parts, (ids) => queue.announce(ids), isPrepared);
+  const customers = createCustomerStore(store);
+  let draining = false;
+  const isDraining = (): boolean => draining;
+  return {
+    app: {
+      log,
+      newId,
+      masterKeyHash: hashApiKey(config.masterKey),
+      maxBodyBytes: config.maxBodyBytes,
+      isDraining,
+      startedAt: new Date(),
+      catalog: createModelCatalog(config.deployments, Math.random),
+      completeChat: openCompletions(parts, ledger),
+      showCustomer: async (id) => {
+        const customer = await customers.find(id);
+        return customer && customerJson(customer);
+      },
+      checkReadiness: createReadinessCheck({
+        isPrepared,
+        isDraining,
+        pingStore: () => store.ping(READY_PING_MS),
+        pingQueue: () => redis.ping(),
+      }),
+      listEndpoints: () => endpoints.list(),
+      findEndpoint: (id) => endpoints.find(id),
+      resumeEndpoint: (id) => endpoints.resume(id),
+      openSecret: openOf,
+    },
+    startDraining: () => {
+      draining = true;
+    },
+    close: () => closer.close(),
+  };
+}
+
+/** Creates indexes and the default endpoint once the store answers; says whether that is done. */
+function prepareStore({ config, store, closer, log }: Parts, endpoints: EndpointStore): () => boolean {
+  let prepared = false;
+  const prepare = async (): Promise<void> => {
+    await ensureIndexes(store);
+    if (config.webhookUrl !== null) {
+      await endpoints.ensureDefault({ url: config.webhookUrl, secret: config.webhookSecret });
+    }
+    prepared = true;
+  };
+  closer.add("preparation", untilDone(prepare, log));
+  return () => prepared;
+}
+
+function openCompletions({ closer, newId }: Parts, ledger: Ledger): AppDeps["completeChat"] {
+  const upstream = createUpstreamClient(USER_AGENT);
+  closer.add("upstream", () => upstream.close());
+  const now = (): Date => new Date();
+  const deps = {
+    callUpstream: withMocks(upstream.call, createMockUpstream({ loadTokenizer, newId, now })),
+    ratesFor: createPriceBook(Date.now).ratesFor,
+    commit: (charge: Charge) => ledger.commit(charge),
+    loadTokenizer,
+    now,
+  };
+  return (call, gone) => completeChat(deps, call, gone);
+}
+
+/** A URL that no attempt would be allowed to reach is said at start, not found out at 3 a.m. */
+function refuseBadWebhookUrl(config: Config): void {
+  if (config.webhookUrl === null) return;
+  const reason = refuseUrl(config.webhookUrl, {
+    allowPrivate: config.webhookAllowPrivate,
+    allowCidrs: config.webhookAllowCidrs,
+  });
+  if (reason !== null) throw new ConfigError("environment", [`WEBHOOK_URL ${reason}`]);
+}
