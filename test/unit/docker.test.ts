@@ -187,9 +187,11 @@ test.each(ours)("%s waits for healthy stores and reads the mounted config.yaml",
   expect(service?.volumes).toContain("./config.yaml:/app/config.yaml:ro");
 });
 
-test("the worker that replays the spool mounts the volume that the proxy spools to", () => {
+test("the proxy, which replays its own spool, keeps it on a volume, and workers keep none", () => {
   expect(compose.services["proxy"]?.volumes).toContain("spool:/data");
-  expect(compose.services["maintenance"]?.volumes).toContain("spool:/data");
+  for (const worker of ["webhooks", "maintenance"]) {
+    expect(compose.services[worker]?.volumes).not.toContain("spool:/data");
+  }
 });
 
 test("redis in compose is durable and never evicts", () => {
