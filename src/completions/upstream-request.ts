@@ -12,6 +12,7 @@ export interface UpstreamTarget {
   readonly apiVersion: string | null;
   readonly organization: string | null;
   readonly mockResponse: string | null;
+  readonly refusedFields: readonly string[];
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
 }
@@ -46,8 +47,8 @@ export function upstreamHeaders(target: UpstreamTarget, userAgent: string): Reco
 }
 
 /**
- * The caller's own text with the deployment's model name, without our metadata, and, for streams, asking
- * for the usage chunk. Everything else is untouched.
+ * The caller's own text with the deployment's model name, without our metadata and what this upstream
+ * refuses, and, for streams, asking for the usage chunk. Everything else is untouched.
  */
 export function upstreamBody(request: ChatRequest, target: UpstreamTarget): string {
   const edits = new Map<string, string | undefined>([
@@ -58,6 +59,7 @@ export function upstreamBody(request: ChatRequest, target: UpstreamTarget): stri
   if (request.stream) {
     edits.set("stream_options", JSON.stringify({ ...request.streamOptions, include_usage: true }));
   }
+  for (const field of target.refusedFields) edits.set(field, undefined);
   return editMembers(request.text, edits);
 }
 

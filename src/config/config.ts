@@ -17,6 +17,8 @@ export interface Deployment {
   readonly prices: DeploymentPrices;
   /** Provider id in the public price list, null = none. */
   readonly priceList: string | null;
+  /** Fields that are left out of requests because this upstream refuses them. */
+  readonly refusedFields: readonly string[];
   /** Time to the response headers. */
   readonly timeoutMs: number;
   /** Longest silence inside a response body. */

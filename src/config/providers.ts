@@ -9,12 +9,20 @@ export interface Provider {
   readonly apiKeyVariable: string | null;
   /** Provider id in @pydantic/genai-prices; null = no public prices. */
   readonly priceList: string | null;
+  /** Fields that name the customer or ask for usage, and that this API answers with an error. */
+  readonly refusedFields?: readonly string[];
 }
 
 export const PROVIDERS: Readonly<Record<string, Provider>> = {
   openai: { apiBase: "https://api.openai.com/v1", apiKeyVariable: "OPENAI_API_KEY", priceList: "openai" },
   azure: { apiBase: null, apiKeyVariable: "AZURE_API_KEY", priceList: "azure" },
-  mistral: { apiBase: "https://api.mistral.ai/v1", apiKeyVariable: "MISTRAL_API_KEY", priceList: "mistral" },
+  mistral: {
+    apiBase: "https://api.mistral.ai/v1",
+    apiKeyVariable: "MISTRAL_API_KEY",
+    priceList: "mistral",
+    // "Extra inputs are not permitted"; its streams carry usage in the last chunk without being asked.
+    refusedFields: ["user", "safety_identifier", "stream_options"],
+  },
   anthropic: {
     apiBase: "https://api.anthropic.com/v1",
     apiKeyVariable: "ANTHROPIC_API_KEY",

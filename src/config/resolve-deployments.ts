@@ -60,6 +60,7 @@ function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }:
     mockResponse: params.mock_response ?? null,
     prices: resolvePrices(params),
     priceList: provider?.priceList ?? null,
+    refusedFields: provider?.refusedFields ?? [],
     timeoutMs: (params.timeout ?? requestTimeout) * 1000,
     idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,
   });
