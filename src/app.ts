@@ -8,9 +8,11 @@ import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-co
 import { customerInfo, type CustomerRoutesDeps } from "./http/routes/customers.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
 import { models } from "./http/routes/models.ts";
+import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
 import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
 
-export interface AppDeps extends HttpDeps, ChatCompletionsDeps, CustomerRoutesDeps, WebhookRoutesDeps {
+export interface AppDeps
+  extends HttpDeps, ChatCompletionsDeps, CustomerRoutesDeps, SpendRoutesDeps, WebhookRoutesDeps {
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
 }
@@ -27,6 +29,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   calls.post(["/chat/completions", "/v1/chat/completions"], chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
   calls.get(["/customer/info", "/end_user/info"], customerInfo(deps));
+  calls.get("/spend/explain/:requestId", explainSpend(deps));
   const webhooks = webhookRoutes(deps);
   calls.get("/webhook/endpoints", webhooks.list);
   calls.get("/webhook/endpoints/:id", webhooks.show);

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "route_not_found"
   | "method_not_allowed"
   | "customer_not_found"
+  | "charge_not_found"
   | "endpoint_not_found"
   | "request_too_large"
   | "request_timeout"
@@ -46,6 +47,7 @@ export const ERROR_TABLE = {
   route_not_found: { status: 404, type: "not_found", retry: false },
   method_not_allowed: { status: 405, type: "invalid_request_error", retry: false },
   customer_not_found: { status: 404, type: "not_found", retry: false },
+  charge_not_found: { status: 404, type: "not_found", retry: false },
   endpoint_not_found: { status: 404, type: "not_found", retry: false },
   request_too_large: { status: 413, type: "invalid_request_error", retry: false },
   request_timeout: { status: 408, type: "timeout", retry: true },

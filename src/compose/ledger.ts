@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { repeat } from "../lib/repeat.ts";
 import { Ledger } from "../spend/ledger.ts";
-import { createLedgerStore } from "../spend/ledger-store.ts";
+import type { LedgerStore } from "../spend/ledger-store.ts";
 import type { EventPlanner } from "../spend/plan-batch.ts";
 import { createSpool } from "../spend/spool.ts";
 import { DEFAULT_ENDPOINT_ID } from "../webhooks/endpoint-store.ts";
@@ -17,22 +17,25 @@ const SPOOL_INTERVAL_MS = 1000;
 /** The ledger with its spool, which is put into the store whenever that answers. */
 export function openLedger(
   { config, store, newId, closer, log }: Parts,
-  announce: (deliveryIds: readonly string[]) => void,
-  isPrepared: () => boolean,
+  wiring: {
+    readonly store: LedgerStore;
+    readonly announce: (deliveryIds: readonly string[]) => void;
+    readonly isPrepared: () => boolean;
+  },
 ): Ledger {
   requireWritable(config.dataDir);
   const ledger = new Ledger({
-    store: createLedgerStore(store),
+    store: wiring.store,
     spool: createSpool(path.join(config.dataDir, "spool"), newId),
     planner: eventPlanner(config),
-    announce,
+    announce: wiring.announce,
     pingStore: () => store.ping(PING_MS),
     log,
     now: () => new Date(),
   });
   closer.add("ledger", () => ledger.idle());
   const replay = async (): Promise<void> => {
-    if (isPrepared()) await ledger.replaySpool();
+    if (wiring.isPrepared()) await ledger.replaySpool();
   };
   closer.add("spool", repeat(SPOOL_INTERVAL_MS, replay));
   return ledger;

@@ -13,7 +13,9 @@ import { untilDone } from "../lib/repeat.ts";
 import { hashApiKey } from "../lib/secrets.ts";
 import { createReadinessCheck } from "../readiness.ts";
 import type { Charge } from "../spend/charge.ts";
+import { explainCharge } from "../spend/explain-charge.ts";
 import type { Ledger } from "../spend/ledger.ts";
+import { createLedgerStore } from "../spend/ledger-store.ts";
 import { createPriceBook } from "../spend/price-book.ts";
 import { ensureIndexes } from "../store/indexes.ts";
 import { USER_AGENT } from "../version.ts";
@@ -43,7 +45,12 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { redis, queue } = openQueue(parts, { failFast: true });
   const { endpoints, openOf } = openEndpoints(parts);
   const isPrepared = prepareStore(parts, endpoints);
-  const ledger = openLedger(parts, (ids) => queue.announce(ids), isPrepared);
+  const ledgerStore = createLedgerStore(store);
+  const ledger = openLedger(parts, {
+    store: ledgerStore,
+    announce: (ids) => queue.announce(ids),
+    isPrepared,
+  });
   const customers = createCustomerStore(store);
   let draining = false;
   const isDraining = (): boolean => draining;
@@ -67,6 +74,10 @@ export function composeProxy(config: Config, log: Log): Proxy {
         pingStore: () => store.ping(READY_PING_MS),
         pingQueue: () => redis.ping(),
       }),
+      explainCharge: async (requestId) => {
+        const row = await ledgerStore.findRow(requestId);
+        return row && explainCharge(row);
+      },
       listEndpoints: () => endpoints.list(),
       findEndpoint: (id) => endpoints.find(id),
       resumeEndpoint: (id) => endpoints.resume(id),

@@ -3,7 +3,8 @@
  * totals are bigint. Nothing here ever sees a binary fraction of a dollar.
  */
 
-const NANO_PER_USD = 1_000_000_000n;
+/** Decimal places of a nano-dollar. */
+const NANO_SCALE = 9;
 
 /** A price or amount in USD as exact text: plain decimals or scientific notation, no sign. */
 const DECIMAL = /^(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/;
@@ -31,14 +32,18 @@ export function divideHalfUp(dividend: bigint, divisor: bigint): bigint {
   return (dividend * 2n + divisor) / (divisor * 2n);
 }
 
+/** An integer count of 10^-scale as exact decimal text without trailing zeros. */
+export function formatDecimal(units: bigint, scale: number): string {
+  const sign = units < 0n ? "-" : "";
+  const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, "0");
+  const fraction = digits.slice(-scale).replace(/0+$/, "");
+  const whole = digits.slice(0, -scale);
+  return sign + (fraction === "" ? whole : `${whole}.${fraction}`);
+}
+
 /** Nano-USD as exact decimal text without trailing zeros: 1112000n is "0.001112". */
 export function formatNano(nano: bigint | number): string {
-  const value = BigInt(nano);
-  const sign = value < 0n ? "-" : "";
-  const magnitude = value < 0n ? -value : value;
-  const fraction = (magnitude % NANO_PER_USD).toString().padStart(9, "0").replace(/0+$/, "");
-  const whole = (magnitude / NANO_PER_USD).toString();
-  return sign + (fraction === "" ? whole : `${whole}.${fraction}`);
+  return formatDecimal(BigInt(nano), NANO_SCALE);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ClientSession, MongoError, MongoServerError } from "mongodb";
 import type { Collections, Store } from "../store/connect.ts";
-import type { CustomerDoc } from "../store/documents.ts";
+import type { CustomerDoc, EventDoc } from "../store/documents.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
 import { type BatchPlan, eventIdOf } from "./plan-batch.ts";
 
@@ -17,6 +17,8 @@ export interface LedgerStore {
   commit(customerIds: readonly string[], plan: PlanWrites): Promise<BatchPlan>;
   /** Totals recorded by charges that are already in the ledger, by request id. */
   findCommitted(charges: readonly Charge[]): Promise<Map<string, ChargeTotals>>;
+  /** The ledger row of one request; null when it was not charged. */
+  findRow(requestId: string): Promise<EventDoc | null>;
 }
 
 const DUPLICATE_KEY = 11000;
@@ -49,6 +51,8 @@ export function createLedgerStore(store: Store): LedgerStore {
         await session.endSession();
       }
     },
+
+    findRow: (requestId) => events.findOne({ _id: eventIdOf(requestId) }),
 
     findCommitted: async (charges) => {
       const rows = await events

@@ -59,14 +59,27 @@ export function applyRates(rates: Rates, promptTokens: number): AppliedRates {
  * an upstream's details exceed the whole they are cut to it, so nothing is billed twice or below zero.
  */
 export function costOf(usage: TokenUsage, rates: AppliedRates): bigint {
+  const pico = splitTokens(usage, rates).reduce((sum, part) => sum + BigInt(part.tokens) * part.rate, 0n);
+  return divideHalfUp(pico, PICO_PER_NANO);
+}
+
+/** Tokens of one kind and their rate in pico-USD. */
+export interface TokenPart {
+  readonly kind: "prompt" | "cached" | "cache_write" | "completion" | "reasoning";
+  readonly tokens: number;
+  readonly rate: bigint;
+}
+
+/** A call's tokens by the rate that applies to each; see `costOf` for how overlaps are cut. */
+export function splitTokens(usage: TokenUsage, rates: Omit<AppliedRates, "source">): TokenPart[] {
   const cached = Math.min(usage.cachedTokens, usage.promptTokens);
   const written = Math.min(usage.cacheWriteTokens, usage.promptTokens - cached);
   const reasoning = Math.min(usage.reasoningTokens, usage.completionTokens);
-  const pico =
-    BigInt(usage.promptTokens - cached - written) * rates.input +
-    BigInt(cached) * rates.cacheRead +
-    BigInt(written) * rates.cacheWrite +
-    BigInt(usage.completionTokens - reasoning) * rates.output +
-    BigInt(reasoning) * rates.reasoning;
-  return divideHalfUp(pico, PICO_PER_NANO);
+  return [
+    { kind: "prompt", tokens: usage.promptTokens - cached - written, rate: rates.input },
+    { kind: "cached", tokens: cached, rate: rates.cacheRead },
+    { kind: "cache_write", tokens: written, rate: rates.cacheWrite },
+    { kind: "completion", tokens: usage.completionTokens - reasoning, rate: rates.output },
+    { kind: "reasoning", tokens: reasoning, rate: rates.reasoning },
+  ];
 }
