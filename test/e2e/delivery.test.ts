@@ -1,0 +1,153 @@
+import { Redis } from "ioredis";
+import { beforeEach, expect, test } from "vitest";
+import { expectChargedOnce, expectDelivered, expectVerified } from "../support/accounts.ts";
+import { FakeUpstream } from "../support/fake-upstream.ts";
+import { countDeliveries } from "../support/ledger-rows.ts";
+import { type Paid, payingCall } from "../support/load.ts";
+import { newWebhookSecret, Receiver } from "../support/receiver.ts";
+import { Stack } from "../support/stack.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+let upstream: FakeUpstream;
+let receiver: Receiver;
+let stack: Stack;
+
+beforeEach(async () => {
+  const secret = newWebhookSecret();
+  upstream = await FakeUpstream.start();
+  receiver = await Receiver.start(secret);
+  stack = await Stack.start({
+    config: {
+      model_list: [upstream.deployment("steady")],
+      general_settings: { alerting: ["webhook"] },
+    },
+    env: { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: secret, LOG_LEVEL: "warn" },
+  });
+  return async () => {
+    await stack.dispose();
+    await receiver.close();
+    await upstream.close();
+  };
+});
+
+/** So many calls, one after the other, by one customer. */
+async function pay(customerId: string, calls: number): Promise<Paid[]> {
+  const paid: Paid[] = [];
+  for (let call = 0; call < calls; call++) {
+    paid.push(await payingCall(stack, { model: "steady", customerId, stream: call % 2 === 0 }));
+  }
+  return paid;
+}
+
+async function deliveries(filter: object, count: number): Promise<void> {
+  await waitUntil(
+    `${count} deliveries like ${JSON.stringify(filter)}`,
+    async () => (await countDeliveries(stack.mongodbUrl, filter)) === count,
+  );
+}
+
+async function flushRedis(): Promise<void> {
+  const redis = new Redis(stack.redisUrl);
+  await redis.flushall();
+  redis.disconnect();
+}
+
+// Setup     a receiver that is down.
+// Timeline  20 calls; each event's first attempt is refused; the receiver comes up.
+// Proves    calls do not depend on the receiver, and every event arrives once it is back.
+test("events wait for a receiver that is down and arrive when it is up again", async () => {
+  await receiver.close();
+  const paid = await pay("ada", 20);
+  await deliveries({ state: "pending", "attempts.0.code": "connection_refused" }, 20);
+  await receiver.open();
+
+  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+  expect(new Set(receiver.accepted.map(({ headers }) => headers["webhook-attempt"]))).toEqual(new Set(["2"]));
+  await expectVerified(stack.dataDir);
+});
+
+// Setup     10 events that wait for their second attempt, and 10 that no worker has looked at, because it
+//           is stopped.
+// Timeline  FLUSHALL: Redis has forgotten all of them; the worker goes on.
+// Proves    the sweep finds both kinds in the store.
+test("a wiped Redis loses no event, neither a new one nor one that waits for its retry", async () => {
+  receiver.reply = (_received, response) => {
+    response.writeHead(503).end();
+  };
+  const refused = await pay("ada", 10);
+  await deliveries({ state: "pending", "attempts.0.code": "http_503", lease: null }, 10);
+  await stack.kill("webhooks", "SIGSTOP");
+  const unseen = await pay("bob", 10);
+  await deliveries({ state: "pending", attempts: [], lease: null }, 10);
+  receiver.reply = (_received, response) => {
+    response.writeHead(200).end("thanks");
+  };
+  await flushRedis();
+  await stack.kill("webhooks", "SIGCONT");
+
+  const rows = await expectChargedOnce(stack, [...refused, ...unseen]);
+  await expectDelivered(receiver, rows);
+  expect(receiver.accepted).toHaveLength(rows.length);
+  await deliveries({ state: "delivered" }, rows.length);
+});
+
+test("a retry carries the same id and body, its own timestamp and signature, and the attempt's number", async () => {
+  receiver.reply = ({ headers }, response) => {
+    response.writeHead(headers["webhook-attempt"] === "1" ? 500 : 200).end();
+  };
+  await pay("ada", 1);
+  await waitUntil("acceptance", () => receiver.accepted.length > 0);
+
+  const [first, second] = receiver.attempts;
+  expect(receiver.attempts).toHaveLength(2);
+  expect(second?.id).toBe(first?.id);
+  expect(second?.body).toBe(first?.body);
+  expect(first?.headers["webhook-attempt"]).toBe("1");
+  expect(second?.headers["webhook-attempt"]).toBe("2");
+  expect(Number(second?.headers["webhook-timestamp"])).toBeGreaterThan(
+    Number(first?.headers["webhook-timestamp"]),
+  );
+  expect(second?.headers["webhook-signature"]).not.toBe(first?.headers["webhook-signature"]);
+  expect(first?.headers["content-type"]).toBe("application/json");
+  expect(first?.headers["user-agent"]).toMatch(/^spendhook\//);
+});
+
+// Setup     a receiver that never answers one customer's first attempt and hangs up on another's.
+// Timeline  both customers call; then a third one calls 50 times.
+// Proves    the third one's events arrive while the first still hangs, and the first two in the end.
+test("an event that hangs holds up no other, and arrives at its next attempt", async () => {
+  const hanging: { writableEnded: boolean }[] = [];
+  receiver.reply = ({ customerId, headers }, response) => {
+    const isFirst = headers["webhook-attempt"] === "1";
+    if (isFirst && customerId === "hangs") hanging.push(response);
+    else if (isFirst && customerId === "hangs-up") response.destroy();
+    else response.writeHead(204).end();
+  };
+  const paid = [...(await pay("hangs", 1)), ...(await pay("hangs-up", 1))];
+  await waitUntil("the hanging attempt", () => hanging.length === 1);
+  paid.push(...(await pay("other", 50)));
+  await waitUntil("the other's events", () => receiver.sequencesOf("other").length === 50);
+  expect(receiver.sequencesOf("hangs")).toEqual([]);
+
+  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+  expect(receiver.attempts).toHaveLength(paid.length + 2);
+});
+
+test("410 disables the endpoint and keeps its events, which arrive when it is resumed", async () => {
+  receiver.reply = (_received, response) => {
+    response.writeHead(410).end();
+  };
+  const paid = await pay("ada", 1);
+  await deliveries({ state: "parked" }, 1);
+  paid.push(...(await pay("ada", 4)));
+  await deliveries({ state: "parked" }, 5);
+  const shown = await (await stack.fetch("/webhook/endpoints/default")).json();
+  expect(shown).toMatchObject({ state: "disabled", disabled_reason: expect.stringContaining("410") });
+  expect(receiver.attempts).toHaveLength(1);
+
+  receiver.reply = (_received, response) => {
+    response.writeHead(204).end();
+  };
+  expect((await stack.fetch("/webhook/endpoints/default/resume", { method: "POST" })).status).toBe(200);
+  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+});

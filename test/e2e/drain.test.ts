@@ -1,0 +1,165 @@
+import { beforeEach, expect, test } from "vitest";
+import { expectDelivered, expectVerified } from "../support/accounts.ts";
+import { FakeUpstream, openStream, sendChunk, sendDelta, wireUsage } from "../support/fake-upstream.ts";
+import { readLedger } from "../support/ledger-rows.ts";
+import { newWebhookSecret, Receiver } from "../support/receiver.ts";
+import { Stack } from "../support/stack.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+/** Docker's patience between SIGTERM and SIGKILL. */
+const PATIENCE_MS = 10_000;
+
+let upstream: FakeUpstream;
+let receiver: Receiver;
+let stack: Stack;
+/** Lets the upstream go on. */
+let open: () => void;
+
+beforeEach(async () => {
+  const secret = newWebhookSecret();
+  const gate = Promise.withResolvers<void>();
+  open = gate.resolve;
+  upstream = await FakeUpstream.start();
+  upstream.on("stream", async (exchange) => {
+    openStream(exchange);
+    await sendDelta(exchange, { content: "First " });
+    await gate.promise;
+    await sendDelta(exchange, { content: "last." });
+    sendChunk(exchange, { choices: [], usage: wireUsage({ prompt: 11, completion: 2 }) });
+    exchange.response.end("data: [DONE]\n\n");
+  });
+  upstream.on("whole", async (exchange) => {
+    await gate.promise;
+    await upstream.whole(exchange, { prompt: 11, completion: 2 });
+  });
+  receiver = await Receiver.start(secret);
+  stack = await Stack.start({
+    config: {
+      model_list: [upstream.deployment("stream"), upstream.deployment("whole")],
+      general_settings: { alerting: ["webhook"] },
+    },
+    env: { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: secret },
+  });
+  return async () => {
+    open();
+    await stack.dispose();
+    await receiver.close();
+    await upstream.close();
+  };
+});
+
+const CALL = { user: "ada", messages: [{ role: "user", content: "Hi" }] };
+
+/** Starts a stream; resolves when its first word is here. */
+async function openedStream(): Promise<{ rest: () => Promise<string>; leave: () => Promise<void> }> {
+  const answer = await stack.chat({ model: "stream", stream: true, ...CALL });
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("First")) text += (await reader.read()).value ?? "";
+  return {
+    rest: async () => {
+      for (let read = await reader.read(); !read.done; read = await reader.read()) text += read.value;
+      return text;
+    },
+    leave: () => reader.cancel(),
+  };
+}
+
+/** SIGTERM; resolves when the proxy has begun to drain. */
+async function beginStop(): Promise<{ ended: () => Promise<unknown> }> {
+  let end: unknown;
+  const stopped = stack.stop().then((result) => {
+    end = result;
+    return result;
+  });
+  await waitUntil("the proxy to drain", () => /"process":"proxy".*"process\.stopping"/.test(stack.output));
+  return {
+    ended: async () => {
+      await waitUntil("the end of the service", () => end, PATIENCE_MS).catch(async (error: unknown) => {
+        await stopped;
+        throw error;
+      });
+      return end;
+    },
+  };
+}
+
+// Setup     a stream in the middle of its answer.
+// Timeline  SIGTERM; the upstream goes on; the service ends; it is started again.
+// Proves    the reader gets the whole stream; the stop waits for answers, not for connections that the
+//           client keeps open as the SDK's do; the charge and its event are there.
+test("SIGTERM lets a stream end properly, and its charge is kept and told", async () => {
+  const stream = await openedStream();
+  const stop = await beginStop();
+  open();
+
+  expect(await stream.rest()).toMatch(/last\..*\[DONE\]\n\n$/s);
+  expect(await stop.ended()).toEqual({ code: 0, signal: null });
+  await expectVerified(stack.dataDir);
+  await stack.restart();
+  const rows = await readLedger(stack.mongodbUrl, { customerId: "ada" });
+  expect(rows).toMatchObject([{ estimated: false, usage: { promptTokens: 11, completionTokens: 2 } }]);
+  await expectDelivered(receiver, rows);
+});
+
+test("SIGTERM lets a call that is not streamed end properly, and its charge is kept", async () => {
+  const call = stack.chat({ model: "whole", ...CALL });
+  await waitUntil("the call at the upstream", () => upstream.seen.length > 0);
+  const stop = await beginStop();
+  open();
+
+  const answer = await call;
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toContain("All is well.");
+  expect(await stop.ended()).toEqual({ code: 0, signal: null });
+  await stack.restart();
+  expect(await readLedger(stack.mongodbUrl, { customerId: "ada" })).toHaveLength(1);
+});
+
+// Setup     a stream in the middle of its answer keeps the proxy draining.
+// Timeline  SIGTERM; a load balancer asks for readiness.
+// Proves    it is told 503 and balances elsewhere; a refused connection would be an error to each caller
+//           that it sent here in the last moment.
+test("while it drains, readiness is answered 503", async () => {
+  const stream = await openedStream();
+  const stop = await beginStop();
+  const readiness = await fetch(`${stack.baseUrl}/health/readiness`).then(
+    ({ status }) => status,
+    (error: unknown) => error,
+  );
+  open();
+  await stream.rest();
+
+  expect(readiness).toBe(503);
+  expect(await stop.ended()).toEqual({ code: 0, signal: null });
+});
+
+// Setup     a call in flight, streamed or not.
+// Timeline  SIGTERM; the client loses patience and leaves; the upstream finishes what it is paid for.
+// Proves    the last client's leaving does not close the books before its own charge is in them.
+test("a reader who leaves while it drains is charged for what was generated", async () => {
+  const stream = await openedStream();
+  const stop = await beginStop();
+  await stream.leave();
+
+  expect(await stop.ended()).toEqual({ code: 0, signal: null });
+  await stack.restart();
+  expect(await readLedger(stack.mongodbUrl)).toMatchObject([{ customerId: "ada", estimated: true }]);
+});
+
+test("a caller who leaves while it drains is charged as the upstream counts", async () => {
+  const patience = new AbortController();
+  const call = stack.chat({ model: "whole", ...CALL }, { signal: patience.signal });
+  const left = expect(call).rejects.toThrow("abort");
+  await waitUntil("the call at the upstream", () => upstream.seen.length > 0);
+  const stop = await beginStop();
+  patience.abort();
+  await left;
+  open();
+
+  expect(await stop.ended()).toEqual({ code: 0, signal: null });
+  await stack.restart();
+  expect(await readLedger(stack.mongodbUrl)).toMatchObject([
+    { customerId: "ada", estimated: false, usage: { promptTokens: 11, completionTokens: 2 } },
+  ]);
+});

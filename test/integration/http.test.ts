@@ -1,0 +1,303 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AppDeps, createApp } from "../../src/app.ts";
+import { createModelCatalog } from "../../src/completions/model-catalog.ts";
+import { AppError } from "../../src/errors.ts";
+import { createIds } from "../../src/lib/ids.ts";
+import { hashApiKey } from "../../src/lib/secrets.ts";
+import type { EndpointDoc } from "../../src/store/documents.ts";
+
+const lines: { fields: object; message: string }[] = [];
+const record = (fields: object, message: string): void => {
+  lines.push({ fields, message });
+};
+const log = { debug: record, info: record, warn: record, error: record };
+const endpoint: EndpointDoc = {
+  _id: "default",
+  url: "https://example.com/hook",
+  state: "disabled",
+  disabledReason: "the receiver answered 410 Gone",
+  sealedSecret: "sealed",
+  pausedUntil: null,
+  createdAt: new Date(0),
+  updatedAt: new Date(0),
+};
+let ready = true;
+let draining = false;
+
+const deps: AppDeps = {
+  log,
+  newId: createIds(),
+  masterKeyHash: hashApiKey("sk-test"),
+  maxBodyBytes: 1000,
+  isDraining: () => draining,
+  startedAt: new Date(1000),
+  catalog: createModelCatalog(
+    [
+      {
+        id: "d",
+        modelName: "m",
+        provider: "openai",
+        upstreamModel: "u",
+        apiBase: "http://x",
+        apiKey: null,
+        apiVersion: null,
+        organization: null,
+        mockResponse: null,
+        refusedFields: [],
+        timeoutMs: 1,
+        idleTimeoutMs: 1,
+        priceList: null,
+        prices: {},
+      },
+    ],
+    Math.random,
+  ),
+  completeChat: (call) => {
+    if (call.customerId === "boom") throw new Error("secret detail");
+    if (call.customerId === "unbooked")
+      throw new AppError("ledger_unavailable", "The charge for this call could not be recorded");
+    return Promise.resolve({
+      kind: "body",
+      status: 200,
+      headers: { "content-type": "application/json" },
+      body: Buffer.from('{"ok":1}'),
+      upstreamMs: 0,
+      charged: {
+        costNano: 1_112_000n,
+        estimated: false,
+        unpriced: false,
+        usage: {
+          promptTokens: 1,
+          completionTokens: 1,
+          totalTokens: 2,
+          cachedTokens: 0,
+          cacheWriteTokens: 0,
+          reasoningTokens: 0,
+        },
+        receipt: {
+          state: "committed",
+          totals: { spendNano: 2_000_000n, lifetimeSpendNano: 2_000_000n, sequence: 2n },
+        },
+      },
+    });
+  },
+  showCustomer: (id) => Promise.resolve(id === "ada" ? { user_id: "ada" } : null),
+  explainCharge: () => Promise.resolve(null),
+  checkReadiness: () =>
+    Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
+  listEndpoints: () => Promise.resolve([endpoint]),
+  findEndpoint: (id) => Promise.resolve(id === "default" ? endpoint : null),
+  resumeEndpoint: (id) =>
+    Promise.resolve(id === "default" ? { ...endpoint, state: "enabled", disabledReason: null } : null),
+  openSecret: () => "whsec_x",
+};
+
+let server: Server;
+let base: string;
+beforeAll(async () => {
+  const handle = createApp(deps).callback();
+  server = createServer((request, response) => void handle(request, response)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const KEY = { authorization: "Bearer sk-test" };
+
+async function call(
+  method: string,
+  path: string,
+  init: { headers?: Record<string, string>; body?: string } = {},
+) {
+  const response = await fetch(base + path, { method, headers: KEY, ...init });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: (text === "" ? null : JSON.parse(text)) as unknown,
+  };
+}
+
+function chat(fields: object): string {
+  return JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }], ...fields });
+}
+
+test("without a key: 401 in LiteLLM's envelope", async () => {
+  const { status, json } = await call("GET", "/v1/models", { headers: {} });
+  expect(status).toBe(401);
+  expect(json).toEqual({
+    error: {
+      message: "Authentication Error, No api key passed in.",
+      type: "auth_error",
+      param: null,
+      code: "401",
+    },
+  });
+});
+
+test("a wrong key: 401 that does not repeat the key", async () => {
+  const { status, text } = await call("GET", "/v1/models", {
+    headers: { authorization: "Bearer sk-wrong-key" },
+  });
+  expect(status).toBe(401);
+  expect(text).not.toContain("wrong-key");
+});
+
+test.each(["api-key", "x-api-key", "x-litellm-api-key"])("the key may come as %s", async (name) => {
+  expect((await call("GET", "/v1/models", { headers: { [name]: "sk-test" } })).status).toBe(200);
+});
+
+test("models are listed as OpenAI lists them", async () => {
+  expect((await call("GET", "/models")).json).toEqual({
+    object: "list",
+    data: [{ id: "m", object: "model", created: 1, owned_by: "spendhook" }],
+  });
+});
+
+test.each([
+  ["GET", "/nope", 404, "not_found"],
+  ["GET", "/v1/chat/completions", 405, "invalid_request_error"],
+  ["DELETE", "/customer/info", 405, "invalid_request_error"],
+])("%s %s is %i", async (method, path, status, type) => {
+  const answer = await call(method, path);
+  expect(answer.status).toBe(status);
+  expect(answer.json).toMatchObject({ error: { type, code: String(status) } });
+});
+
+test.each([
+  ["a body over the cap", "x".repeat(1001), 413],
+  ["no body", "", 400],
+  ["broken JSON", "{", 400],
+  ["an unknown model", chat({ model: "zz" }), 404],
+])("%s is %i", async (_what, body, status) => {
+  const answer = await call("POST", "/v1/chat/completions", { headers: KEY, body });
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get("x-should-retry")).toBe("false");
+});
+
+test("a body over the cap that does not say its length is cut off", async () => {
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (let i = 0; i < 20; i++) controller.enqueue(Buffer.alloc(100, 97));
+      controller.close();
+    },
+  });
+  const response = await fetch(`${base}/v1/chat/completions`, {
+    method: "POST",
+    headers: KEY,
+    body,
+    duplex: "half",
+  });
+  expect(response.status).toBe(413);
+});
+
+test("a compressed body is refused by name", async () => {
+  const answer = await call("POST", "/v1/chat/completions", {
+    headers: { ...KEY, "content-encoding": "gzip" },
+    body: "x",
+  });
+  expect(answer.status).toBe(415);
+});
+
+test("an answer tells its cost and the customer's spend as exact decimals", async () => {
+  const { status, headers, text } = await call("POST", "/chat/completions", {
+    headers: { ...KEY, "x-litellm-call-id": "mine" },
+    body: chat({ user: "ada" }),
+  });
+  expect([status, text]).toEqual([200, '{"ok":1}']);
+  expect(headers.get("x-litellm-response-cost")).toBe("0.001112");
+  expect(headers.get("x-spendhook-customer-spend")).toBe("0.002");
+  expect(headers.get("x-litellm-call-id")).toBe("mine");
+  expect(headers.get("x-request-id")).toMatch(/^req_/);
+  expect(headers.get("x-litellm-model-id")).toBe("d");
+});
+
+test("an unexpected failure is 500 with a fixed text, and its cause only in the log", async () => {
+  const { status, text } = await call("POST", "/chat/completions", {
+    headers: KEY,
+    body: chat({ user: "boom" }),
+  });
+  expect(status).toBe(500);
+  expect(text).not.toContain("secret detail");
+  expect(JSON.stringify(lines.filter((line) => line.message === "http.failure"))).toContain("secret detail");
+});
+
+test("a charge that could not be recorded is 503, to be tried again", async () => {
+  const { status, headers } = await call("POST", "/chat/completions", {
+    headers: KEY,
+    body: chat({ user: "unbooked" }),
+  });
+  expect([status, headers.get("x-should-retry")]).toEqual([503, "true"]);
+});
+
+test.each(["/customer/info", "/end_user/info"])("%s answers known, unknown and missing ids", async (path) => {
+  expect((await call("GET", `${path}?end_user_id=ada`)).json).toEqual({ user_id: "ada" });
+  const unknown = await call("GET", `${path}?end_user_id=eve`);
+  expect([unknown.status, unknown.json]).toEqual([
+    404,
+    {
+      error: {
+        message: "End User Id=eve does not exist in db",
+        type: "not_found",
+        param: "end_user_id",
+        code: "404",
+      },
+    },
+  ]);
+  const missing = await call("GET", path);
+  expect([missing.status, missing.json]).toEqual([
+    422,
+    { detail: [{ type: "missing", loc: ["query", "end_user_id"], msg: "Field required", input: null }] },
+  ]);
+});
+
+test("endpoints show no secret, which has a route of its own that is not cached", async () => {
+  const list = await call("GET", "/webhook/endpoints");
+  expect(list.text).not.toMatch(/sealed|whsec_/);
+  expect(list.json).toMatchObject({
+    data: [{ id: "default", state: "disabled", disabled_reason: "the receiver answered 410 Gone" }],
+  });
+  const secret = await call("GET", "/webhook/endpoints/default/secret");
+  expect([secret.json, secret.headers.get("cache-control")]).toEqual([{ secret: "whsec_x" }, "no-store"]);
+  expect((await call("POST", "/webhook/endpoints/default/resume")).json).toMatchObject({ state: "enabled" });
+  expect((await call("GET", "/webhook/endpoints/other")).status).toBe(404);
+});
+
+test("health needs no key, and readiness follows store and queue", async () => {
+  for (const path of ["/health/liveliness", "/health/liveness"]) {
+    expect((await call("GET", path, { headers: {} })).status).toBe(200);
+  }
+  expect((await call("GET", "/health/readiness", { headers: {} })).status).toBe(200);
+  ready = false;
+  const answer = await call("GET", "/health/readiness", { headers: {} });
+  ready = true;
+  expect([answer.status, answer.json]).toEqual([
+    503,
+    { status: "unhealthy", store: "unavailable", queue: "ok", draining: false },
+  ]);
+});
+
+test("while draining, connections are not kept", async () => {
+  draining = true;
+  const { headers } = await call("GET", "/v1/models");
+  draining = false;
+  expect(headers.get("connection")).toBe("close");
+});
+
+test("one line per request, with no key and no prompt in it", async () => {
+  lines.length = 0;
+  await call("POST", "/chat/completions", {
+    headers: KEY,
+    body: chat({ user: "ada", messages: [{ role: "user", content: "my prompt" }] }),
+  });
+  const mine = lines.filter((line) => line.message === "http.request");
+  expect(mine.filter((line) => JSON.stringify(line).includes('"customerId":"ada"'))).toHaveLength(1);
+  expect(JSON.stringify(lines)).not.toMatch(/sk-test|my prompt/);
+});

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { costNano } from "./fake-upstream.ts";
+import type { Stack } from "./stack.ts";
+
+/** A call whose answer the client received to its last byte: what it must cost, and where to find it. */
+export interface Paid {
+  readonly requestId: string;
+  readonly customerId: string;
+  readonly nano: bigint;
+}
+
+interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+
+/** One call; rejects unless the whole answer came: all of its body, or its stream up to `[DONE]`. */
+export async function payingCall(
+  stack: Stack,
+  call: { model: string; customerId: string; stream: boolean },
+): Promise<Paid> {
+  const answer = await stack.chat({
+    model: call.model,
+    user: call.customerId,
+    messages: [{ role: "user", content: "How is it?" }],
+    ...(call.stream && { stream: true, stream_options: { include_usage: true } }),
+  });
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`The call was answered ${answer.status}: ${text}`);
+  const usage = call.stream ? streamUsage(text) : (JSON.parse(text) as { usage: Usage }).usage;
+  return {
+    requestId: answer.headers.get("x-request-id") ?? "",
+    customerId: call.customerId,
+    nano: costNano({ prompt: usage.prompt_tokens, completion: usage.completion_tokens }),
+  };
+}
+
+function streamUsage(text: string): Usage {
+  const events = text.split("\n\n").filter((event) => event.startsWith("data: "));
+  if (events.at(-1) !== "data: [DONE]") throw new Error("The stream ended without [DONE]");
+  const chunks = events.slice(0, -1).map((event) => JSON.parse(event.slice(6)) as { usage?: Usage });
+  const usage = chunks.findLast((chunk) => chunk.usage)?.usage;
+  if (usage === undefined) throw new Error("The stream carried no usage");
+  return usage;
+}
+
+const PAUSE_AFTER_FAILURE_MS = 50;
+
+/** Clients that call without pause, each its own customer by turns, and keep their receipts. */
+export class Load {
+  /** Every call that was answered in full, over all starts. */
+  readonly paid: Paid[] = [];
+  readonly failures: string[] = [];
+  readonly #stack: Stack;
+  readonly #shape: { model: string; clients: number; customers: readonly string[] };
+  #running = false;
+  #clients: Promise<void>[] = [];
+  #calls = 0;
+
+  constructor(stack: Stack, shape: { model: string; clients: number; customers: readonly string[] }) {
+    this.#stack = stack;
+    this.#shape = shape;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#clients = Array.from({ length: this.#shape.clients }, () => this.#client());
+  }
+
+  /** No new calls; resolves when those in flight have ended, well or not. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#clients);
+  }
+
+  async #client(): Promise<void> {
+    const { model, customers } = this.#shape;
+    while (this.#running) {
+      const turn = this.#calls++;
+      const customerId = customers[turn % customers.length] ?? "";
+      try {
+        this.paid.push(await payingCall(this.#stack, { model, customerId, stream: turn % 3 === 0 }));
+      } catch (error) {
+        this.failures.push(String(error));
+        // While the service is away, trying faster only takes time from its restart.
+        await delay(PAUSE_AFTER_FAILURE_MS);
+      }
+    }
+  }
+}
