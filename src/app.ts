@@ -2,6 +2,7 @@ import { Router } from "@koa/router";
 import Koa from "koa";
 import { authenticate } from "./http/authenticate.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
+import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
 import { respondErrors } from "./http/respond-errors.ts";
 import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-completions.ts";
@@ -26,7 +27,8 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
 
   const calls = new Router<RequestState>();
   calls.use(authenticate(deps.masterKeyHash));
-  calls.post(["/chat/completions", "/v1/chat/completions"], chatCompletions(deps));
+  const completions = ["/chat/completions", "/v1/chat/completions"];
+  calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
   calls.get(["/customer/info", "/end_user/info"], customerInfo(deps));
   calls.get("/spend/explain/:requestId", explainSpend(deps));

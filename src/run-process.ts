@@ -15,16 +15,21 @@ export interface ProcessOptions {
   readonly name: string;
   /** One sentence for --help. */
   readonly about: string;
-  /** Starts the process's work and returns how to stop it, which must end within the drain time. */
-  readonly start: (config: Config, log: Log) => Promise<() => Promise<void>>;
+  /**
+   * Starts the process's work and returns how to stop it, which must end within the drain time. `told`
+   * aborts when the process is told to stop, also in the middle of its start; the stop is called in any case.
+   */
+  readonly start: (config: Config, log: Log, told: AbortSignal) => Promise<() => Promise<void>>;
 }
 
 /** The life of one process: arguments, configuration, start, signals, drain, exit code. */
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const { config, log } = readSetup(options);
+  const told = stopSignal(log);
   try {
-    const stop = await options.start(config, log);
-    stopOnSignals(stop, log);
+    const stop = await options.start(config, log, told);
+    if (told.aborted) await end(stop, log);
+    else told.addEventListener("abort", () => void end(stop, log));
   } catch (error) {
     if (error instanceof ConfigError) exitWith(error.message);
     if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") {
@@ -80,28 +85,30 @@ export const USAGE = `Options:
 Environment: PORT, HOST, MASTER_KEY, MONGODB_URL, REDIS_URL, WEBHOOK_URL, WEBHOOK_SECRET, DATA_DIR,
 LOG_LEVEL and more; README.md explains each. Every variable also works as NAME_FILE.`;
 
-function stopOnSignals(stop: () => Promise<void>, log: Log): void {
-  let stopping = false;
-  const begin = (reason: string): void => {
-    // A second Ctrl-C means now.
-    if (stopping) process.exit(130);
-    stopping = true;
+/** Aborts when the process is told to stop; being told twice means now. */
+function stopSignal(log: Log): AbortSignal {
+  const told = new AbortController();
+  const tell = (reason: string): void => {
+    if (told.signal.aborted) process.exit(130);
     log.info({ reason }, "process.stopping");
-    stop().then(
-      () => {
-        log.info({}, "process.stopped");
-        process.exit(0);
-      },
-      (error: unknown) => {
-        log.error(errorFields(error), "process.stop_failed");
-        process.exit(1);
-      },
-    );
+    told.abort();
   };
-  process.on("SIGTERM", () => begin("SIGTERM"));
-  process.on("SIGINT", () => begin("SIGINT"));
+  process.on("SIGTERM", () => tell("SIGTERM"));
+  process.on("SIGINT", () => tell("SIGINT"));
   // Started by the supervisor: without it nobody would stop or restart this process.
-  if (process.send !== undefined) process.on("disconnect", () => begin("supervisor gone"));
+  if (process.send !== undefined) process.on("disconnect", () => tell("supervisor gone"));
+  return told.signal;
+}
+
+async function end(stop: () => Promise<void>, log: Log): Promise<never> {
+  try {
+    await stop();
+    log.info({}, "process.stopped");
+    process.exit(0);
+  } catch (error) {
+    log.error(errorFields(error), "process.stop_failed");
+    process.exit(1);
+  }
 }
 
 /** Says why and ends; code 0 goes to standard output, all others to standard error. */

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Config } from "./config/config.ts";
 import { errorFields, type Log } from "./lib/log.ts";
@@ -14,15 +14,17 @@ const CHILD_STOP_MS = 40_000;
 await runProcess({
   name: "supervisor",
   about: "Spendhook: starts the embedded services that are needed, the proxy and the workers.",
-  start: async (config, log) => {
+  start: async (config, log, told) => {
     const stops: (() => Promise<void>)[] = [];
     const stop = async (): Promise<void> => {
       // What was started last is stopped first: the proxy drains while its store still runs.
       for (const stopOne of stops.reverse()) await stopOne();
       stops.length = 0;
-      rmSync(runFile(config), { force: true });
+      removeRunFile(config);
     };
     const keep = async (name: string, start: () => Promise<Running>): Promise<void> => {
+      // Told to stop in the middle of the start: what runs is stopped, the rest never begins.
+      told.throwIfAborted();
       const fatalExitCodes = [EXIT_CANNOT_START];
       const onFatal = (reason: string): void => {
         void stop().finally(() => exitWith(reason));
@@ -32,6 +34,7 @@ await runProcess({
     try {
       await startAll(config, log, keep);
     } catch (error) {
+      if (told.aborted) return stop;
       log.error(errorFields(error), "supervisor.start_failed");
       await stop();
       exitWith(error instanceof Error ? error.message : "Spendhook could not start", 1);
@@ -98,6 +101,16 @@ function listening(
 /** Where the embedded services are, for `npm run verify`; readable by this user only. */
 function writeRunFile(config: Config, addresses: object): void {
   writeFileSync(runFile(config), JSON.stringify({ pid: process.pid, ...addresses }), { mode: 0o600 });
+}
+
+/** A start that failed because another one runs must not remove the other's file. */
+function removeRunFile(config: Config): void {
+  try {
+    const { pid } = JSON.parse(readFileSync(runFile(config), "utf8")) as { pid?: unknown };
+    if (pid === process.pid) rmSync(runFile(config), { force: true });
+  } catch {
+    // There is none, or none that anybody could read.
+  }
 }
 
 function runFile(config: Config): string {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseChatRequest } from "../../src/completions/chat-request.ts";
 import { pickCustomerId } from "../../src/completions/customer-id.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Charge } from "../../src/spend/charge.ts";
 import { decodeCharge, encodeCharge } from "../../src/spend/charge-json.ts";

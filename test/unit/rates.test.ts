@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { TokenUsage } from "../../src/lib/token-usage.ts";
 import { createPriceBook, type PricedDeployment } from "../../src/spend/price-book.ts";
@@ -103,41 +103,32 @@ test("the sum is rounded once, against exact fractions", () => {
   const count = fc.nat({ max: 2_000_000 });
   // Rates as whole pico-USD, so that the reference can calculate in integers of its own.
   const rate = fc.nat({ max: 100_000_000 });
+  const counts = fc.record({ prompt: count, cached: count, completion: count, reasoning: count });
+  const rates = fc.record({ input: rate, output: rate, cacheRead: rate, reasoning: rate });
   fc.assert(
-    fc.property(
-      count,
-      count,
-      count,
-      count,
-      rate,
-      rate,
-      rate,
-      rate,
-      (prompt, cached, completion, reasoning, ...pico) => {
-        const [input = 0, output = 0, cacheRead = 0, reasoningRate = 0] = pico;
-        const used = usage({
-          promptTokens: prompt + cached,
-          cachedTokens: cached,
-          completionTokens: completion + reasoning,
-          reasoningTokens: reasoning,
-        });
-        const usd = (value: number): string => `${value}e-12`;
-        const prices = {
-          input: usd(input),
-          output: usd(output),
-          cacheRead: usd(cacheRead),
-          reasoning: usd(reasoningRate),
-        };
-        const exactPico =
-          BigInt(prompt) * BigInt(input) +
-          BigInt(cached) * BigInt(cacheRead) +
-          BigInt(completion) * BigInt(output) +
-          BigInt(reasoning) * BigInt(reasoningRate);
-        const remainder = exactPico % 1000n;
-        const expected = exactPico / 1000n + (remainder >= 500n ? 1n : 0n);
-        expect(cost(deployment({ prices }), used)).toBe(expected);
-      },
-    ),
+    fc.property(counts, rates, (tokens, pico) => {
+      const used = usage({
+        promptTokens: tokens.prompt + tokens.cached,
+        cachedTokens: tokens.cached,
+        completionTokens: tokens.completion + tokens.reasoning,
+        reasoningTokens: tokens.reasoning,
+      });
+      const usd = (value: number): string => `${value}e-12`;
+      const prices = {
+        input: usd(pico.input),
+        output: usd(pico.output),
+        cacheRead: usd(pico.cacheRead),
+        reasoning: usd(pico.reasoning),
+      };
+      const exactPico =
+        BigInt(tokens.prompt) * BigInt(pico.input) +
+        BigInt(tokens.cached) * BigInt(pico.cacheRead) +
+        BigInt(tokens.completion) * BigInt(pico.output) +
+        BigInt(tokens.reasoning) * BigInt(pico.reasoning);
+      const remainder = exactPico % 1000n;
+      const expected = exactPico / 1000n + (remainder >= 500n ? 1n : 0n);
+      expect(cost(deployment({ prices }), used)).toBe(expected);
+    }),
   );
 });
 

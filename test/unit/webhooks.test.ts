@@ -45,7 +45,7 @@ test.each([
     "v1,83vmtPpFVfD9ZDMnDbzb4uvHHeFIm+RJtpjmuagbmvQ=",
   ],
   ["F", A, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "", "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A="],
-])("vector %s is signed as published", (_name, secret, id, timestamp, body, signature) => {
+])("vector %s is signed as published", (...[, secret, id, timestamp, body, signature]) => {
   const headers = signatureHeaders({ id, timestamp, body: Buffer.from(body), secrets: [secret] });
   expect(headers).toEqual({
     "webhook-id": id,
