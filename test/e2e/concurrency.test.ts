@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { expectChargedOnce, expectDelivered, expectVerified } from "../support/accounts.ts";
-import { FakeUpstream, usdText } from "../support/fake-upstream.ts";
+import { type FakeUpstream, usdText } from "../support/fake-upstream.ts";
 import { payingCall } from "../support/load.ts";
-import { newWebhookSecret, Receiver } from "../support/receiver.ts";
-import { Stack } from "../support/stack.ts";
+import type { Receiver } from "../support/receiver.ts";
+import { startScene } from "../support/scene.ts";
+import type { Stack } from "../support/stack.ts";
 
 const CALLS = 1000;
 /** Every how manieth call also asks for its customer's spend, the moment it has its answer. */
@@ -14,21 +15,9 @@ let receiver: Receiver;
 let stack: Stack;
 
 beforeEach(async () => {
-  const secret = newWebhookSecret();
-  upstream = await FakeUpstream.start();
-  receiver = await Receiver.start(secret);
-  stack = await Stack.start({
-    config: {
-      model_list: [upstream.deployment("steady")],
-      general_settings: { alerting: ["webhook"] },
-    },
-    env: { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: secret, LOG_LEVEL: "warn" },
-  });
-  return async () => {
-    await stack.dispose();
-    await receiver.close();
-    await upstream.close();
-  };
+  const scene = await startScene(["steady"]);
+  ({ upstream, receiver, stack } = scene);
+  return scene.dispose;
 });
 afterEach(() => expect(receiver.invalid).toEqual([]));
 

@@ -1,33 +1,20 @@
 import { Redis } from "ioredis";
 import { beforeEach, expect, test } from "vitest";
 import { expectChargedOnce, expectDelivered, expectVerified } from "../support/accounts.ts";
-import { FakeUpstream } from "../support/fake-upstream.ts";
 import { countDeliveries } from "../support/ledger-rows.ts";
 import { type Paid, payingCall } from "../support/load.ts";
-import { newWebhookSecret, Receiver } from "../support/receiver.ts";
-import { Stack } from "../support/stack.ts";
+import type { Receiver } from "../support/receiver.ts";
+import { startScene } from "../support/scene.ts";
+import type { Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-let upstream: FakeUpstream;
 let receiver: Receiver;
 let stack: Stack;
 
 beforeEach(async () => {
-  const secret = newWebhookSecret();
-  upstream = await FakeUpstream.start();
-  receiver = await Receiver.start(secret);
-  stack = await Stack.start({
-    config: {
-      model_list: [upstream.deployment("steady")],
-      general_settings: { alerting: ["webhook"] },
-    },
-    env: { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: secret, LOG_LEVEL: "warn" },
-  });
-  return async () => {
-    await stack.dispose();
-    await receiver.close();
-    await upstream.close();
-  };
+  const scene = await startScene(["steady"]);
+  ({ receiver, stack } = scene);
+  return scene.dispose;
 });
 
 /** So many calls, one after the other, by one customer. */

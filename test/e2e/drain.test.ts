@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from "vitest";
 import { expectDelivered, expectVerified } from "../support/accounts.ts";
-import { FakeUpstream, openStream, sendChunk, sendDelta, wireUsage } from "../support/fake-upstream.ts";
+import { type FakeUpstream, openStream, sendChunk, sendDelta, wireUsage } from "../support/fake-upstream.ts";
 import { readLedger } from "../support/ledger-rows.ts";
-import { newWebhookSecret, Receiver } from "../support/receiver.ts";
-import { Stack } from "../support/stack.ts";
+import type { Receiver } from "../support/receiver.ts";
+import { startScene } from "../support/scene.ts";
+import type { Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Docker's patience between SIGTERM and SIGKILL. */
@@ -16,10 +17,10 @@ let stack: Stack;
 let open: () => void;
 
 beforeEach(async () => {
-  const secret = newWebhookSecret();
   const gate = Promise.withResolvers<void>();
   open = gate.resolve;
-  upstream = await FakeUpstream.start();
+  const scene = await startScene(["stream", "whole"], { LOG_LEVEL: "info" });
+  ({ upstream, receiver, stack } = scene);
   upstream.on("stream", async (exchange) => {
     openStream(exchange);
     await sendDelta(exchange, { content: "First " });
@@ -32,19 +33,9 @@ beforeEach(async () => {
     await gate.promise;
     await upstream.whole(exchange, { prompt: 11, completion: 2 });
   });
-  receiver = await Receiver.start(secret);
-  stack = await Stack.start({
-    config: {
-      model_list: [upstream.deployment("stream"), upstream.deployment("whole")],
-      general_settings: { alerting: ["webhook"] },
-    },
-    env: { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: secret },
-  });
   return async () => {
     open();
-    await stack.dispose();
-    await receiver.close();
-    await upstream.close();
+    await scene.dispose();
   };
 });
 

@@ -3,10 +3,10 @@ import path from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { freePort, LOOPBACK } from "../../src/embedded/child.ts";
 import { expectChargedOnce, expectDelivered, expectVerified } from "../support/accounts.ts";
-import { FakeUpstream } from "../support/fake-upstream.ts";
 import { Load } from "../support/load.ts";
-import { newWebhookSecret, Receiver } from "../support/receiver.ts";
-import { type Part, Stack } from "../support/stack.ts";
+import type { Receiver } from "../support/receiver.ts";
+import { startScene } from "../support/scene.ts";
+import type { Part, Stack } from "../support/stack.ts";
 import { isRunning } from "../support/process-tree.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -15,34 +15,18 @@ const CLIENTS = 16;
 const CUSTOMERS = Array.from({ length: 8 }, (_, index) => `customer-${index}`);
 const LONG = { timeout: 240_000 };
 
-let upstream: FakeUpstream;
 let receiver: Receiver;
 let stack: Stack;
 let load: Load;
 
 beforeEach(async () => {
-  const secret = newWebhookSecret();
-  upstream = await FakeUpstream.start();
-  receiver = await Receiver.start(secret);
-  stack = await Stack.start({
-    config: {
-      model_list: [upstream.deployment("steady")],
-      general_settings: { alerting: ["webhook"] },
-    },
-    env: {
-      // A port of its own: whoever is started again must be found where it was.
-      PORT: String(await freePort(LOOPBACK)),
-      WEBHOOK_URL: receiver.url,
-      WEBHOOK_SECRET: secret,
-      LOG_LEVEL: "warn",
-    },
-  });
+  // A port of its own: whoever is started again must be found where it was.
+  const scene = await startScene(["steady"], { PORT: String(await freePort(LOOPBACK)) });
+  ({ receiver, stack } = scene);
   load = new Load(stack, { model: "steady", clients: CLIENTS, customers: CUSTOMERS });
   return async () => {
     await load.stop();
-    await stack.dispose();
-    await receiver.close();
-    await upstream.close();
+    await scene.dispose();
   };
 });
 

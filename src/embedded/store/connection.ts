@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { answerHandshake } from "./commands/handshake.ts";
-import type { Engine, Log } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import type { Log } from "./request.ts";
 import { MessageReader, encodeMessage } from "./wire.ts";
 import type { Message } from "./wire.ts";
 

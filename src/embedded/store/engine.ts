@@ -5,6 +5,7 @@ import type { Command } from "./commands/command.ts";
 import { findCommand } from "./commands/registry.ts";
 import { Cursors } from "./cursors.ts";
 import { RETRYABLE_WRITE, StoreError, TRANSIENT_TRANSACTION, errorReply, notImplemented } from "./errors.ts";
+import type { Log, Request } from "./request.ts";
 import type { Reading } from "./scan.ts";
 import { noSuchTransaction, readSession, recordReply, recordedReply } from "./session.ts";
 import type { Session } from "./session.ts";
@@ -12,17 +13,6 @@ import type { Storage } from "./storage.ts";
 import { OpenTransaction } from "./transaction.ts";
 import type { View, WriteView } from "./view.ts";
 import { WaitingLine } from "./waiting-line.ts";
-
-export type Log = (line: string, fields?: object) => void;
-
-/** A command and where its answer goes. */
-export interface Request {
-  readonly client: number;
-  readonly database: string;
-  readonly name: string;
-  readonly body: Document;
-  respond(reply: Uint8Array): void;
-}
 
 /**
  * Runs commands against the storage. Plain writes that arrive in one turn of the event loop share one

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { serveConnection } from "./connection.ts";
 import { Engine } from "./engine.ts";
-import type { Log } from "./engine.ts";
+import type { Log } from "./request.ts";
 import { expireDocuments } from "./expire-documents.ts";
 import { forgetOldReplies } from "./session.ts";
 import { Storage } from "./storage.ts";

@@ -1,6 +1,6 @@
 import { integerOption } from "./commands/command.ts";
 import { encode } from "./bson-codec.ts";
-import type { Log, Request } from "./engine.ts";
+import type { Log, Request } from "./request.ts";
 import { StoreError, TRANSIENT_TRANSACTION, errorReply } from "./errors.ts";
 import { noSuchTransaction } from "./session.ts";
 import type { Session } from "./session.ts";
