@@ -16,8 +16,8 @@ export interface Serving {
   readonly address: string;
   readonly port: number;
   /**
-   * Answers on until no request is in flight, so that readiness can say 503, then stops listening. At the
-   * deadline clients that are still connected are cut off. Resolves when all requests have been handled.
+   * Answers on until the requests in flight are handled, so that readiness can say 503, then stops
+   * listening. At the deadline clients that are still connected are cut off. Resolves when all requests have been handled.
    */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -53,7 +53,8 @@ interface Open {
 
 async function drain({ server, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
   const deadline = performance.now() + deadlineMs;
-  while (inFlight.size > 0 && performance.now() < deadline) await delay(IDLE_POLL_MS);
+  // Those that are in flight now: what arrives from here on is refused at once, and must not prolong it.
+  await Promise.race([Promise.all(inFlight), delay(deadlineMs)]);
   const closed = once(server, "close");
   server.close();
   // Handled is not yet sent: the last answers leave, then their connections, kept open by the client, end.
