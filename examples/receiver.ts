@@ -51,7 +51,8 @@ async function receive(request: IncomingMessage): Promise<number> {
     return 204;
   }
   seen.add(event.id);
-  const previous = lastSequence.get(event.customer_id) ?? 0;
+  // What was charged before this receiver began is none of its gaps.
+  const previous = lastSequence.get(event.customer_id) ?? event.sequence - 1;
   if (event.sequence > previous + 1) {
     console.log(`gap: ${event.customer_id} went from charge ${previous} to ${event.sequence}`);
   }
