@@ -3,12 +3,14 @@ import path from "node:path";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { repeat } from "../lib/repeat.ts";
+import type { Charge } from "../spend/charge.ts";
+import type { Committed } from "../spend/commit-charges.ts";
 import { Ledger } from "../spend/ledger.ts";
 import type { LedgerStore } from "../spend/ledger-store.ts";
 import type { EventPlanner } from "../spend/plan-batch.ts";
 import { createSpool } from "../spend/spool.ts";
 import { DEFAULT_ENDPOINT_ID } from "../webhooks/endpoint-store.ts";
-import { serializeSpendTracked } from "../webhooks/event-body.ts";
+import { serializeBudgetEvent, serializeSpendTracked } from "../webhooks/event-body.ts";
 import type { Parts } from "./parts.ts";
 
 const PING_MS = 1000;
@@ -19,7 +21,8 @@ export function openLedger(
   { config, store, newId, closer, log }: Parts,
   wiring: {
     readonly store: LedgerStore;
-    readonly announce: (deliveryIds: readonly string[]) => void;
+    readonly committed: (done: Committed) => void;
+    readonly spooled: (charges: readonly Charge[]) => void;
     readonly isPrepared: () => boolean;
   },
 ): Ledger {
@@ -28,7 +31,8 @@ export function openLedger(
     store: wiring.store,
     spool: createSpool(path.join(config.dataDir, "spool"), newId),
     planner: eventPlanner(config),
-    announce: wiring.announce,
+    committed: wiring.committed,
+    spooled: wiring.spooled,
     pingStore: () => store.ping(PING_MS),
     log,
     now: () => new Date(),
@@ -41,25 +45,13 @@ export function openLedger(
   return ledger;
 }
 
-/** What the ledger asks of webhooks: the event's text, and who wants it. */
-function eventPlanner(config: Config): EventPlanner {
+/** What the ledger asks of webhooks: an event's text, and who wants it. */
+export function eventPlanner(config: Config): EventPlanner {
   const wanted = config.webhookAlerting && config.webhookUrl !== null ? [DEFAULT_ENDPOINT_ID] : [];
   return {
     endpointsFor: () => wanted,
-    serialize: ({ id, charge, totals }) =>
-      serializeSpendTracked({
-        id,
-        requestId: charge.requestId,
-        customerId: charge.customerId,
-        occurredAt: charge.occurredAt,
-        costNano: charge.costNano,
-        keyHash: charge.keyHash,
-        model: charge.model,
-        usage: charge.usage,
-        estimated: charge.estimated,
-        unpriced: charge.rates === null,
-        ...totals,
-      }),
+    serializeCharge: serializeSpendTracked,
+    serializeBudget: serializeBudgetEvent,
   };
 }
 

@@ -45,10 +45,11 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { redis, queue } = openQueue(parts, { failFast: true });
   const { endpoints, openOf } = openEndpoints(parts);
   const isPrepared = prepareStore(parts, endpoints);
-  const ledgerStore = createLedgerStore(store);
+  const ledgerStore = createLedgerStore(store, config.budgets);
   const ledger = openLedger(parts, {
     store: ledgerStore,
-    announce: (ids) => queue.announce(ids),
+    committed: ({ deliveryIds }) => queue.announce(deliveryIds),
+    spooled: () => {},
     isPrepared,
   });
   const customers = createCustomerStore(store);

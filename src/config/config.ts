@@ -19,6 +19,10 @@ export interface Deployment {
   readonly priceList: string | null;
   /** Fields that are left out of requests because this upstream refuses them. */
   readonly refusedFields: readonly string[];
+  /** Where it runs ("eu", "us", or a provider's own name such as "westeurope"); null = not said. */
+  readonly region: string | null;
+  /** The most tokens the model can answer; null = not said. */
+  readonly maxOutputTokens: number | null;
   /** Time to the response headers. */
   readonly timeoutMs: number;
   /** Longest silence inside a response body. */
@@ -32,6 +36,34 @@ export interface DeploymentPrices {
   readonly cacheRead?: string | number;
   readonly cacheWrite?: string | number;
   readonly reasoning?: string | number;
+}
+
+/** How budgets work unless one says otherwise. */
+export interface BudgetConfig {
+  /** The tier of customers that have none of their own. */
+  readonly defaultBudgetId: string | null;
+  readonly calendar: { readonly timeZone: string; readonly resetTime: string };
+  readonly enforcement: "hard" | "soft";
+  /** HTTP status of a call that is refused for its budget. */
+  readonly exceededStatus: number;
+  /** Customers with limits are refused while Redis is away; false: served by the store's number. */
+  readonly failClosedWithoutRedis: boolean;
+  /** Customers with limits are refused while the store is away, instead of charged to the spool. */
+  readonly failClosedWithoutStore: boolean;
+  /** Models without a price: refused, served at no charge, or by default refused to customers with a budget. */
+  readonly unpriced: "block" | "flag" | "block_budgeted";
+}
+
+/** Where a call's customer id may stand, beside the places that are always looked at. */
+export interface CustomerIdConfig {
+  /** Headers that name the customer, in this order, lower case. */
+  readonly headers: readonly string[];
+  /** Of these, the one whose value the upstream gets as `user`. */
+  readonly forwardedHeader: string | null;
+  /** A call whose body has no `user` is refused. */
+  readonly required: boolean;
+  /** An id that no customer has is ignored. */
+  readonly knownOnly: boolean;
 }
 
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
@@ -58,5 +90,7 @@ export interface Config {
   readonly dataDir: string;
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;
+  readonly budgets: BudgetConfig;
+  readonly customerIds: CustomerIdConfig;
   readonly deployments: readonly Deployment[];
 }

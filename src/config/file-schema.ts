@@ -23,13 +23,31 @@ const deploymentParams = z.strictObject({
   output_cost_per_reasoning_token: pricePerToken.optional(),
   timeout: seconds.optional(),
   stream_timeout: seconds.optional(),
+  region_name: z.string().min(1).optional(),
 });
 
 const deployment = z.strictObject({
   model_name: z.string().min(1),
   litellm_params: deploymentParams,
-  model_info: z.strictObject({ id: z.string().min(1).optional() }).optional(),
+  model_info: z
+    .strictObject({
+      id: z.string().min(1).optional(),
+      max_output_tokens: z.int().positive().optional(),
+    })
+    .optional(),
 });
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a header's name");
+const headerMapping = z.strictObject({ header_name: headerName, litellm_user_role: z.literal("customer") });
+const timeZone = z.string().refine((name) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    // Intl throws for a name it does not know, and tells nothing else that way.
+    return false;
+  }
+}, "must be an IANA time zone such as Europe/Berlin");
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, "must be a time such as 06:30");
 
 /** The shape of config.yaml. Every key is known; anything else is refused by name. */
 export const fileSchema = z.strictObject({
@@ -39,10 +57,25 @@ export const fileSchema = z.strictObject({
       master_key: z.string().min(1).optional(),
       alerting: z.array(z.literal("webhook")).nullish(),
       max_request_size_mb: z.number().positive().max(1024).optional(),
-      unpriced_models: z.literal("flag").optional(),
+      unpriced_models: z.enum(["block", "flag"]).optional(),
+      budget_enforcement: z.enum(["hard", "soft"]).optional(),
+      limits_without_redis: z.enum(["fail_closed", "fail_open"]).optional(),
+      fail_closed_budget_enforcement: z.boolean().optional(),
+      enforce_user_param: z.boolean().optional(),
+      user_header_name: headerName.optional(),
+      user_header_mappings: z.union([headerMapping, z.array(headerMapping)]).optional(),
     })
     .nullish(),
-  litellm_settings: z.strictObject({ request_timeout: seconds.optional() }).nullish(),
+  litellm_settings: z
+    .strictObject({
+      request_timeout: seconds.optional(),
+      max_end_user_budget_id: z.string().min(1).nullish(),
+      validate_end_user_id_in_db: z.boolean().optional(),
+      budget_exceeded_status_code: z.int().min(400).max(499).optional(),
+      timezone: timeZone.optional(),
+      budget_reset_time: timeOfDay.optional(),
+    })
+    .nullish(),
   environment_variables: z.record(z.string(), z.string()).nullish(),
 });
 

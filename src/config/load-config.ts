@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
+import { budgetConfig, customerIdConfig } from "./budget-settings.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, nearestHint } from "./config-error.ts";
 import { type Environment, resolveReferences, VARIABLES } from "./environment.ts";
@@ -50,6 +51,8 @@ export function loadConfig(options: LoadOptions): Config {
     webhookAlerting: file.general_settings?.alerting?.includes("webhook") ?? false,
     maxBodyBytes: Math.floor((file.general_settings?.max_request_size_mb ?? DEFAULT_BODY_MB) * 1024 * 1024),
     deployments: resolveDeployments(file, env),
+    budgets: budgetConfig(file),
+    customerIds: customerIdConfig(file),
   });
 }
 

@@ -61,6 +61,8 @@ function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }:
     prices: resolvePrices(params),
     priceList: provider?.priceList ?? null,
     refusedFields: provider?.refusedFields ?? [],
+    region: params.region_name ?? null,
+    maxOutputTokens: entry.model_info?.max_output_tokens ?? null,
     timeoutMs: (params.timeout ?? requestTimeout) * 1000,
     idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,
   });

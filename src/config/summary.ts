@@ -15,6 +15,7 @@ export function configSummary(config: Config): Record<string, unknown> {
     secretsKey: config.secretsKey === null ? "file in DATA_DIR" : "set",
     dataDir: config.dataDir,
     maxBodyBytes: config.maxBodyBytes,
+    defaultBudget: config.budgets.defaultBudgetId ?? "none",
     models: config.deployments.map(
       (deployment) =>
         `${deployment.modelName} → ${deployment.provider}/${deployment.upstreamModel}${deployment.mockResponse === null ? "" : " (mock)"}`,

@@ -1,14 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Charge, ChargeReceipt } from "./charge.ts";
 import { classifyCommitFailure, type LedgerStore } from "./ledger-store.ts";
-import { type EventPlanner, planBatch } from "./plan-batch.ts";
+import { type AccountWrite, type EventPlanner, planBatch } from "./plan-batch.ts";
 
 export interface CommitDeps {
   readonly store: LedgerStore;
   readonly planner: EventPlanner;
-  /** Told the new delivery ids after each transaction; must not throw. */
-  readonly announce: (deliveryIds: readonly string[]) => void;
+  /** Told after each transaction; must not throw. */
+  readonly committed: (done: Committed) => void;
   readonly now: () => Date;
+}
+
+/** What a transaction has made durable. */
+export interface Committed {
+  readonly charges: readonly Charge[];
+  /** Where it left each customer; empty for charges that were in the ledger already. */
+  readonly accounts: readonly AccountWrite[];
+  readonly deliveryIds: readonly string[];
 }
 
 const SPLIT_AFTER_CONFLICTS = 2;
@@ -35,6 +43,8 @@ export async function commitCharges(
       if (failure === "duplicate") {
         const known = await deps.store.findCommitted(pending);
         for (const [requestId, totals] of known) receipts.set(requestId, { state: "committed", totals });
+        const met = pending.filter((charge) => known.has(charge.requestId));
+        deps.committed({ charges: met, accounts: [], deliveryIds: [] });
         pending = pending.filter((charge) => !known.has(charge.requestId));
         // None known: two processes created the same customer at once, and the next try finds it.
         if (known.size > 0) continue;
@@ -71,7 +81,8 @@ async function commitOnce(
     const totals = plan.totals[index];
     setReceipt(receipts, charge, totals && { state: "committed", totals });
   });
-  deps.announce(plan.deliveries.map((delivery) => delivery._id));
+  const deliveryIds = plan.deliveries.map((delivery) => delivery._id);
+  deps.committed({ charges, accounts: plan.customers, deliveryIds });
 }
 
 function setReceipt(

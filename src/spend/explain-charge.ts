@@ -1,12 +1,12 @@
 import { formatDecimal, usdJson } from "../lib/money.ts";
-import type { EventDoc } from "../store/documents.ts";
+import type { ChargeEventDoc } from "../store/documents.ts";
 import { PICO_SCALE, splitTokens } from "./rates.ts";
 
 /**
  * A charge as its arithmetic: tokens × rate per kind, their sum, and the sum rounded once to the nano-dollar.
  * Rates are the ones that were in force, in USD per token.
  */
-export function explainCharge(row: EventDoc): object {
+export function explainCharge(row: ChargeEventDoc): object {
   const { usage, rates } = row;
   const parts = rates === null ? [] : splitTokens(usage, rates).filter((part) => part.tokens > 0);
   const pico = parts.reduce((sum, part) => sum + BigInt(part.tokens) * part.rate, 0n);

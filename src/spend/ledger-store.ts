@@ -1,13 +1,12 @@
 import { type ClientSession, MongoError, MongoServerError } from "mongodb";
 import type { Collections, Store } from "../store/connect.ts";
-import type { CustomerDoc, EventDoc } from "../store/documents.ts";
+import type { AccountDoc, ChargeEventDoc, CustomerDoc } from "../store/documents.ts";
+import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
-import { type BatchPlan, eventIdOf } from "./plan-batch.ts";
+import { type AccountWrite, type BatchPlan, eventIdOf, type Standing } from "./plan-batch.ts";
 
-type Before = Pick<CustomerDoc, "_id" | "spendNano" | "lifetimeSpendNano" | "sequence">;
-
-/** Plans the writes once the transaction has read its customers. */
-export type PlanWrites = (before: ReadonlyMap<string, Before>) => BatchPlan;
+/** Plans the writes once the transaction has read its customers and their budgets. */
+export type PlanWrites = (before: ReadonlyMap<string, Standing>) => BatchPlan;
 
 /** Why a ledger transaction did not happen, in the words the retry loop needs. */
 export type CommitFailure = "duplicate" | "conflict" | "unavailable" | "rejected";
@@ -18,12 +17,19 @@ export interface LedgerStore {
   /** Totals recorded by charges that are already in the ledger, by request id. */
   findCommitted(charges: readonly Charge[]): Promise<Map<string, ChargeTotals>>;
   /** The ledger row of one request; null when it was not charged. */
-  findRow(requestId: string): Promise<EventDoc | null>;
+  findRow(requestId: string): Promise<ChargeEventDoc | null>;
+  /** Customers whose accounts maintenance has to look at by now, the longest overdue first. */
+  findDue(now: Date, limit: number): Promise<string[]>;
+}
+
+export interface LedgerStoreOptions extends TermsDefaults {
+  /** The tier of customers that have none of their own. */
+  readonly defaultBudgetId: string | null;
 }
 
 const DUPLICATE_KEY = 11000;
 
-export function createLedgerStore(store: Store): LedgerStore {
+export function createLedgerStore(store: Store, options: LedgerStoreOptions): LedgerStore {
   const { customers, events } = store.collections;
 
   return {
@@ -34,13 +40,7 @@ export function createLedgerStore(store: Store): LedgerStore {
           readConcern: { level: "snapshot" },
           writeConcern: { w: "majority", journal: true },
         });
-        const found = await customers
-          .find<Before>(
-            { _id: { $in: [...customerIds] } },
-            { session, projection: { spendNano: 1, lifetimeSpendNano: 1, sequence: 1 } },
-          )
-          .toArray();
-        const planned = plan(new Map(found.map((customer) => [customer._id, customer])));
+        const planned = plan(await readStandings(store.collections, customerIds, options, session));
         await writePlan(store.collections, planned, session);
         await session.commitTransaction();
         return planned;
@@ -52,48 +52,95 @@ export function createLedgerStore(store: Store): LedgerStore {
       }
     },
 
-    findRow: (requestId) => events.findOne({ _id: eventIdOf(requestId) }),
+    findRow: async (requestId) => {
+      const row = await events.findOne({ _id: eventIdOf(requestId) });
+      return row?.type === "spend_tracked" ? row : null;
+    },
 
     findCommitted: async (charges) => {
       const rows = await events
         .find({ _id: { $in: charges.map((charge) => eventIdOf(charge.requestId)) } })
         .toArray();
       return new Map(
-        rows.map((row) => [
-          row.requestId,
-          { spendNano: row.spendAfterNano, lifetimeSpendNano: row.lifetimeAfterNano, sequence: row.sequence },
-        ]),
+        rows.flatMap((row) => (row.type === "spend_tracked" ? [[row.requestId, totalsOf(row)]] : [])),
       );
     },
+
+    findDue: async (now, limit) => {
+      const due = await customers
+        .find({ reviewAt: { $lte: now } })
+        .sort({ reviewAt: 1 })
+        .limit(limit)
+        .project<{ _id: string }>({ _id: 1 })
+        .toArray();
+      return due.map(({ _id }) => _id);
+    },
   };
+}
+
+function totalsOf(row: ChargeEventDoc): ChargeTotals {
+  return {
+    spendNano: row.spendAfterNano,
+    lifetimeSpendNano: row.lifetimeAfterNano,
+    sequence: row.sequence,
+  };
+}
+
+const STANDING_FIELDS = {
+  budgetId: 1,
+  deletedAt: 1,
+  spendNano: 1,
+  lifetimeSpendNano: 1,
+  sequence: 1,
+  spendFromSequence: 1,
+  spendOffsetNano: 1,
+  periodStart: 1,
+  periodEnd: 1,
+  alerts: 1,
+  modelSpend: 1,
+} as const;
+
+type StandingRow = Pick<CustomerDoc, "_id" | keyof typeof STANDING_FIELDS>;
+
+/** Customers and what their budgets mean, read in the transaction, so that a limit counts as it is now. */
+async function readStandings(
+  { customers, budgets }: Collections,
+  customerIds: readonly string[],
+  options: LedgerStoreOptions,
+  session: ClientSession,
+): Promise<Map<string, Standing>> {
+  const found = await customers
+    .find({ _id: { $in: [...customerIds] } }, { session })
+    .project<StandingRow>(STANDING_FIELDS)
+    .toArray();
+  const rows = new Map(found.map((row) => [row._id, row]));
+  const tierOf = (id: string): string | null => rows.get(id)?.budgetId ?? options.defaultBudgetId;
+  const tiers = [...new Set(customerIds.map(tierOf))].filter((id) => id !== null);
+  const terms = new Map<string, BudgetTerms>();
+  if (tiers.length > 0) {
+    const docs = await budgets.find({ _id: { $in: tiers } }, { session }).toArray();
+    for (const doc of docs) terms.set(doc._id, termsOf(doc, options));
+  }
+  return new Map(
+    customerIds.map((id) => {
+      const tier = tierOf(id);
+      return [id, { account: rows.get(id) ?? null, terms: (tier !== null && terms.get(tier)) || null }];
+    }),
+  );
 }
 
 async function writePlan(collections: Collections, plan: BatchPlan, session: ClientSession): Promise<void> {
   const { customers, events, deliveries, dailySpend } = collections;
   const now = new Date();
   await customers.bulkWrite(
-    plan.customers.map((increment) => ({
-      updateOne: {
-        filter: { _id: increment.customerId },
-        update: {
-          $inc: {
-            spendNano: increment.spendNano,
-            lifetimeSpendNano: increment.spendNano,
-            sequence: increment.sequence,
-          },
-          $max: { lastCallAt: increment.lastCallAt },
-          $set: { updatedAt: now },
-          $setOnInsert: newCustomerFields(now),
-        },
-        upsert: true,
-      },
-    })),
+    plan.customers.map((write) => ({ updateOne: accountUpdate(write, now) })),
     { session, ordered: false },
   );
-  await events.insertMany([...plan.events], { session, ordered: false });
+  if (plan.events.length > 0) await events.insertMany([...plan.events], { session, ordered: false });
   if (plan.deliveries.length > 0) {
     await deliveries.insertMany([...plan.deliveries], { session, ordered: false });
   }
+  if (plan.daily.length === 0) return;
   await dailySpend.bulkWrite(
     plan.daily.map(({ _id, day, customerId, model, keyHash, ...counts }) => ({
       updateOne: {
@@ -103,6 +150,38 @@ async function writePlan(collections: Collections, plan: BatchPlan, session: Cli
       },
     })),
     { session, ordered: false },
+  );
+}
+
+/**
+ * The account's new values are set, not added: the transaction has read the old ones, and conflicts with
+ * whoever changes them meanwhile.
+ */
+function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: Date) {
+  const { spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano } = account;
+  const { periodStart, periodEnd, alerts, modelSpend } = account;
+  return {
+    filter: { _id: customerId },
+    update: {
+      $set: {
+        ...{ spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano },
+        ...{ periodStart, periodEnd, alerts, modelSpend },
+        reviewAt: earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]),
+        updatedAt: now,
+        // A deleted customer who calls again is a customer again.
+        ...(lastCallAt !== null && { deletedAt: null }),
+      },
+      ...(lastCallAt !== null && { $max: { lastCallAt } }),
+      $setOnInsert: newCustomerFields(now),
+    },
+    upsert: lastCallAt !== null,
+  };
+}
+
+function earliest(dates: readonly (Date | null)[]): Date | null {
+  return dates.reduce(
+    (first, date) => (first === null || (date !== null && date < first) ? date : first),
+    null,
   );
 }
 
@@ -125,9 +204,10 @@ async function abandon(session: ClientSession): Promise<void> {
   }
 }
 
-function newCustomerFields(
+/** What a customer is beside its account when its first call creates it. */
+export function newCustomerFields(
   now: Date,
-): Omit<CustomerDoc, "_id" | "spendNano" | "lifetimeSpendNano" | "sequence" | "lastCallAt" | "updatedAt"> {
+): Omit<CustomerDoc, "_id" | keyof AccountDoc | "lastCallAt" | "reviewAt" | "deletedAt" | "updatedAt"> {
   return {
     alias: null,
     blocked: false,
@@ -135,8 +215,7 @@ function newCustomerFields(
     budgetId: null,
     defaultModel: null,
     allowedModelRegion: null,
-    periodStart: null,
-    periodEnd: null,
+    objectPermission: null,
     createdAt: now,
   };
 }

@@ -9,6 +9,8 @@ import type { Spool } from "./spool.ts";
 
 export interface LedgerDeps extends CommitDeps {
   readonly spool: Spool;
+  /** Told the charges that wait on the disk; must not throw. */
+  readonly spooled: (charges: readonly Charge[]) => void;
   /** Rejects while the store does not answer. */
   readonly pingStore: () => Promise<void>;
   readonly log: Log;
@@ -90,6 +92,7 @@ export class Ledger {
   async #spoolAll(charges: readonly Charge[], cause: unknown): Promise<Outcome[]> {
     try {
       await this.#deps.spool.append(charges);
+      this.#deps.spooled(charges);
       this.#deps.log.warn({ charges: charges.length, ...errorFields(cause) }, "ledger.spooled");
       return charges.map(() => ({ value: { state: "spooled" } }));
     } catch (error) {

@@ -1,35 +1,72 @@
 import { childId } from "../lib/ids.ts";
-import type { CustomerDoc, DailySpendDoc, DeliveryDoc, EventDoc } from "../store/documents.ts";
+import type {
+  AccountDoc,
+  BudgetEventDoc,
+  ChargeEventDoc,
+  DailySpendDoc,
+  DeliveryDoc,
+  EventDoc,
+} from "../store/documents.ts";
+import { type Account, addCharge, type BudgetFact, NEW_ACCOUNT } from "./account.ts";
+import type { BudgetTerms } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
 
-/** The two facts about events that the ledger asks of whoever owns them. */
+/** A budget event and all that its text tells. */
+export interface BudgetNews {
+  readonly id: string;
+  readonly customerId: string;
+  readonly at: Date;
+  readonly fact: BudgetFact;
+  readonly account: Account;
+  readonly terms: BudgetTerms | null;
+  /** The charge that brought it about, where one did. */
+  readonly requestId: string | null;
+  readonly keyHash: string | null;
+}
+
+/** What a spend_tracked event tells beyond its charge. */
+export interface ChargeNews {
+  readonly id: string;
+  readonly charge: Charge;
+  readonly account: Account;
+  readonly terms: BudgetTerms | null;
+}
+
+/** The facts about events that the ledger asks of whoever owns them. */
 export interface EventPlanner {
-  /** The event's text, serialised once: these bytes are signed and sent on every attempt. */
-  serialize(event: { id: string; charge: Charge; totals: ChargeTotals }): string;
-  /** Ids of the endpoints that want a customer's spend_tracked events. */
+  /** An event's text, serialised once: these bytes are signed and sent on every attempt. */
+  serializeCharge(news: ChargeNews): string;
+  serializeBudget(news: BudgetNews): string;
+  /** Ids of the endpoints that want a customer's events. */
   endpointsFor(customerId: string): readonly string[];
 }
 
-export interface CustomerIncrement {
+/** A customer as it stands inside the transaction; null = not known yet. */
+export interface Standing {
+  readonly account: Account | null;
+  readonly terms: BudgetTerms | null;
+}
+
+/** What a customer's document becomes. */
+export interface AccountWrite {
   readonly customerId: string;
-  readonly spendNano: bigint;
-  readonly sequence: bigint;
-  readonly lastCallAt: Date;
+  readonly account: AccountDoc;
+  readonly terms: BudgetTerms | null;
+  /** Null: no call, only a review. */
+  readonly lastCallAt: Date | null;
 }
 
 /** Every write of one ledger transaction. */
 export interface BatchPlan {
-  readonly customers: readonly CustomerIncrement[];
+  readonly customers: readonly AccountWrite[];
   readonly events: readonly EventDoc[];
   readonly deliveries: readonly DeliveryDoc[];
   readonly daily: readonly DailySpendDoc[];
-  /** Totals after each charge, in the order of the charges. */
+  /** Where each charge left its customer, in the order of the charges. */
   readonly totals: readonly ChargeTotals[];
 }
 
-type Before = Pick<CustomerDoc, "spendNano" | "lifetimeSpendNano" | "sequence">;
-
-const NOBODY: Before = { spendNano: 0n, lifetimeSpendNano: 0n, sequence: 0n };
+const UNKNOWN: Standing = { account: null, terms: null };
 
 /**
  * Plans one ledger transaction from its charges (each request id at most once) and the customers as they
@@ -37,44 +74,46 @@ const NOBODY: Before = { spendNano: 0n, lifetimeSpendNano: 0n, sequence: 0n };
  */
 export function planBatch(
   charges: readonly Charge[],
-  before: ReadonlyMap<string, Before>,
+  before: ReadonlyMap<string, Standing>,
   planner: EventPlanner,
   now: Date,
 ): BatchPlan {
-  const running = new Map<string, Before>();
-  const customers = new Map<string, CustomerIncrement>();
+  const customers = new Map<string, AccountWrite>();
   const daily = new Map<string, DailySpendDoc>();
   const events: EventDoc[] = [];
-  const deliveries: DeliveryDoc[] = [];
   const totals: ChargeTotals[] = [];
   for (const charge of charges) {
-    const start = running.get(charge.customerId) ?? before.get(charge.customerId) ?? NOBODY;
-    const after: ChargeTotals = {
-      spendNano: start.spendNano + charge.costNano,
-      lifetimeSpendNano: start.lifetimeSpendNano + charge.costNano,
-      sequence: start.sequence + 1n,
-    };
-    running.set(charge.customerId, after);
-    totals.push(after);
-    addIncrement(customers, charge);
+    const { customerId } = charge;
+    const { account: known, terms } = before.get(customerId) ?? UNKNOWN;
+    const written = customers.get(customerId);
+    const change = addCharge(written?.account ?? known ?? NEW_ACCOUNT, charge, terms, now);
+    const { account } = change;
+    const earlier = written?.lastCallAt ?? null;
+    const lastCallAt = earlier !== null && earlier > charge.occurredAt ? earlier : charge.occurredAt;
+    customers.set(customerId, { customerId, account, terms, lastCallAt });
+    totals.push(totalsOf(account));
     const day = charge.occurredAt.toISOString().slice(0, 10);
     addDaily(daily, charge, day);
-    const event = planEvent({ charge, totals: after, day, planner, now });
-    events.push(event);
-    for (const endpointId of event.endpointIds) deliveries.push(planDelivery(event, endpointId, now));
+    const id = eventIdOf(charge.requestId);
+    const endpointIds = [...planner.endpointsFor(customerId)];
+    const news = { id, charge, account, terms };
+    events.push(chargeEvent(news, { late: change.late, day, endpointIds, planner, now }));
+    change.facts.forEach((fact, index) => {
+      const { requestId, keyHash } = charge;
+      const budgetNews = { id: `${id}_${index + 1}`, customerId, at: now, fact, account, terms };
+      events.push(budgetEvent({ ...budgetNews, requestId, keyHash }, planner, now));
+    });
   }
+  const deliveries = events.flatMap((event) => planDeliveries(event, now));
   return { customers: [...customers.values()], events, deliveries, daily: [...daily.values()], totals };
 }
 
-function addIncrement(customers: Map<string, CustomerIncrement>, charge: Charge): void {
-  const known = customers.get(charge.customerId);
-  const earlier = known === undefined || charge.occurredAt > known.lastCallAt;
-  customers.set(charge.customerId, {
-    customerId: charge.customerId,
-    spendNano: (known?.spendNano ?? 0n) + charge.costNano,
-    sequence: (known?.sequence ?? 0n) + 1n,
-    lastCallAt: earlier ? charge.occurredAt : known.lastCallAt,
-  });
+function totalsOf(account: Account): ChargeTotals {
+  return {
+    spendNano: account.spendNano,
+    lifetimeSpendNano: account.lifetimeSpendNano,
+    sequence: account.sequence,
+  };
 }
 
 function addDaily(daily: Map<string, DailySpendDoc>, charge: Charge, day: string): void {
@@ -95,24 +134,21 @@ function addDaily(daily: Map<string, DailySpendDoc>, charge: Charge, day: string
   });
 }
 
-function planEvent(input: {
-  charge: Charge;
-  totals: ChargeTotals;
-  day: string;
-  planner: EventPlanner;
-  now: Date;
-}): EventDoc {
-  const { charge, totals, planner } = input;
-  const id = eventIdOf(charge.requestId);
+function chargeEvent(
+  news: ChargeNews,
+  more: { late: boolean; day: string; endpointIds: string[]; planner: EventPlanner; now: Date },
+): ChargeEventDoc {
+  const { id, charge, account } = news;
   return {
     _id: id,
     type: "spend_tracked",
     customerId: charge.customerId,
-    sequence: totals.sequence,
+    sequence: account.sequence,
     requestId: charge.requestId,
     costNano: charge.costNano,
-    spendAfterNano: totals.spendNano,
-    lifetimeAfterNano: totals.lifetimeSpendNano,
+    spendAfterNano: account.spendNano,
+    lifetimeAfterNano: account.lifetimeSpendNano,
+    late: more.late,
     rates: charge.rates,
     model: charge.model,
     deploymentId: charge.deploymentId,
@@ -121,15 +157,28 @@ function planEvent(input: {
     estimated: charge.estimated,
     unpriced: charge.rates === null,
     keyHash: charge.keyHash,
-    day: input.day,
-    body: planner.serialize({ id, charge, totals }),
-    endpointIds: [...planner.endpointsFor(charge.customerId)],
-    createdAt: input.now,
+    day: more.day,
+    body: more.planner.serializeCharge(news),
+    endpointIds: more.endpointIds,
+    createdAt: more.now,
   };
 }
 
-function planDelivery(event: EventDoc, endpointId: string, now: Date): DeliveryDoc {
+/** One budget event, ready to be inserted. */
+export function budgetEvent(news: BudgetNews, planner: EventPlanner, now: Date): BudgetEventDoc {
   return {
+    _id: news.id,
+    type: news.fact.type,
+    customerId: news.customerId,
+    body: planner.serializeBudget(news),
+    endpointIds: [...planner.endpointsFor(news.customerId)],
+    createdAt: now,
+  };
+}
+
+/** One delivery for each endpoint that wants the event. */
+export function planDeliveries(event: EventDoc, now: Date): DeliveryDoc[] {
+  return event.endpointIds.map((endpointId) => ({
     _id: deliveryIdOf(event._id, endpointId),
     eventId: event._id,
     endpointId,
@@ -141,7 +190,7 @@ function planDelivery(event: EventDoc, endpointId: string, now: Date): DeliveryD
     lease: null,
     createdAt: now,
     finishedAt: null,
-  };
+  }));
 }
 
 /** The ledger row's id: `evt_` and the request id's own part. */

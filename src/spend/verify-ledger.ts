@@ -1,15 +1,16 @@
 import { formatNano } from "../lib/money.ts";
-import type { CustomerDoc, DailySpendDoc, EventDoc } from "../store/documents.ts";
+import type { ChargeEventDoc, CustomerDoc, DailySpendDoc } from "../store/documents.ts";
 
 /** What a ledger row tells a verifier. */
 export type LedgerRow = Pick<
-  EventDoc,
+  ChargeEventDoc,
   | "_id"
   | "customerId"
   | "sequence"
   | "costNano"
   | "spendAfterNano"
   | "lifetimeAfterNano"
+  | "late"
   | "day"
   | "model"
   | "keyHash"
@@ -98,10 +99,8 @@ export function compareCustomer(customerId: string, records: CustomerRecords): s
       differences.push(`${name}: ${what} is ${found ?? "missing"}, the ledger says ${expected}`);
   };
   expect("lifetime spend", customer ? formatNano(customer.lifetimeSpendNano) : undefined, formatNano(sum));
-  // Periods begin with the first budget; until then the period is all time.
-  const inPeriod = customer?.periodStart ?? null;
-  if (inPeriod === null)
-    expect("spend", customer ? formatNano(customer.spendNano) : undefined, formatNano(sum));
+  if (customer !== null)
+    expect("spend", formatNano(customer.spendNano), formatNano(periodSpend(customer, rows)));
   expect("sequence", customer?.sequence.toString(), String(rows.length));
   let running = 0n;
   rows.forEach((row, index) => {
@@ -111,6 +110,13 @@ export function compareCustomer(customerId: string, records: CustomerRecords): s
   });
   differences.push(...compareDaily(name, rows, daily), ...compareDeliveries(rows, deliveries));
   return differences;
+}
+
+/** What a customer has spent in the current period. */
+function periodSpend(customer: CustomerDoc, rows: readonly LedgerRow[]): bigint {
+  return rows
+    .filter((row) => row.sequence > customer.spendFromSequence && !row.late)
+    .reduce((total, row) => total + row.costNano, customer.spendOffsetNano);
 }
 
 function compareDaily(name: string, rows: readonly LedgerRow[], daily: readonly DailySpendDoc[]): string[] {

@@ -8,6 +8,7 @@ const LEDGER_FIELDS = {
   costNano: 1,
   spendAfterNano: 1,
   lifetimeAfterNano: 1,
+  late: 1,
   day: 1,
   model: 1,
   keyHash: 1,
@@ -43,7 +44,7 @@ export function createVerifySource(store: Store): VerifySource {
         session.withTransaction(
           async () => {
             const rows = await events
-              .find({ customerId }, { session })
+              .find({ type: "spend_tracked", customerId }, { session })
               .sort({ sequence: 1 })
               .project<LedgerRow>(LEDGER_FIELDS)
               .toArray();

@@ -1,13 +1,23 @@
 import { type Collection, type Db, MongoClient } from "mongodb";
 import { withDeadline } from "../lib/deadline.ts";
-import type { CustomerDoc, DailySpendDoc, DeliveryDoc, EndpointDoc, EventDoc } from "./documents.ts";
+import type {
+  AuditDoc,
+  BudgetDoc,
+  CustomerDoc,
+  DailySpendDoc,
+  DeliveryDoc,
+  EndpointDoc,
+  EventDoc,
+} from "./documents.ts";
 
 export interface Collections {
   readonly customers: Collection<CustomerDoc>;
+  readonly budgets: Collection<BudgetDoc>;
   readonly events: Collection<EventDoc>;
   readonly deliveries: Collection<DeliveryDoc>;
   readonly dailySpend: Collection<DailySpendDoc>;
   readonly endpoints: Collection<EndpointDoc>;
+  readonly audit: Collection<AuditDoc>;
 }
 
 export interface Store {
@@ -58,10 +68,12 @@ export function connectStore(options: ConnectOptions): Store {
     db,
     collections: {
       customers: db.collection("customers"),
+      budgets: db.collection("budgets"),
       events: db.collection("events"),
       deliveries: db.collection("deliveries"),
       dailySpend: db.collection("daily_spend"),
       endpoints: db.collection("webhook_endpoints"),
+      audit: db.collection("audit_log"),
     },
     ping: async (timeoutMs) => {
       await withDeadline(db.command({ ping: 1 }), timeoutMs);

@@ -3,25 +3,101 @@
  * client is opened with `useBigInt64`); instants are dates; absent is null.
  */
 
-export interface CustomerDoc {
-  /** The customer id as the caller sent it. */
-  _id: string;
-  alias: string | null;
-  blocked: boolean;
-  models: string[];
-  budgetId: string | null;
-  defaultModel: string | null;
-  allowedModelRegion: "eu" | "us" | null;
+/** How a customer's spend stands; written by the ledger only. */
+export interface AccountDoc {
   /** Settled cost in the current period. */
   spendNano: bigint;
   lifetimeSpendNano: bigint;
   /** Number of the last charge; charges are 1..sequence. */
   sequence: bigint;
+  /** `spendNano` is the sum of the charges after this one that are not `late`, plus the offset. */
+  spendFromSequence: bigint;
+  /** Spend that an operator gave the customer to begin with; gone with the first reset. */
+  spendOffsetNano: bigint;
+  /** Null while no budget with a duration applies. */
   periodStart: Date | null;
   periodEnd: Date | null;
+  /** Limits that this period's spend has passed, and which have been told. */
+  alerts: AlertDoc[];
+  /** Spend on models that have a limit of their own. */
+  modelSpend: ModelSpendDoc[];
+}
+
+export interface AlertDoc {
+  name: string;
+  /** The limit as it was when it was passed. */
+  limitNano: bigint;
+}
+
+export interface ModelSpendDoc {
+  model: string;
+  spendNano: bigint;
+  periodStart: Date | null;
+  periodEnd: Date | null;
+}
+
+export interface CustomerDoc extends AccountDoc {
+  /** The customer id as the caller sent it. */
+  _id: string;
+  alias: string | null;
+  blocked: boolean;
+  /** Models the customer may use; empty = all. */
+  models: string[];
+  budgetId: string | null;
+  defaultModel: string | null;
+  allowedModelRegion: "eu" | "us" | null;
+  /** LiteLLM's object_permission as JSON text, kept and shown. */
+  objectPermission: string | null;
   lastCallAt: Date | null;
+  /** When maintenance has to look at the account: the period's end, or now after a change of its limits. */
+  reviewAt: Date | null;
+  /** Set for a deleted customer: its ledger and the numbering of its charges go on. */
+  deletedAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
+}
+
+export interface ModelLimitDoc {
+  model: string;
+  maxBudgetNano: bigint;
+  budgetDuration: string | null;
+}
+
+/** A tier: limits and a period, shared by the customers that name it. */
+export interface BudgetDoc {
+  _id: string;
+  maxBudgetNano: bigint | null;
+  softBudgetNano: bigint | null;
+  maxParallelRequests: number | null;
+  tpmLimit: number | null;
+  rpmLimit: number | null;
+  budgetDuration: string | null;
+  /** The first period ends here, as an operator said; later ones by the calendar. */
+  firstResetAt: Date | null;
+  modelLimits: ModelLimitDoc[];
+  /** Shares of the maximum (0 to 1) at which threshold_crossed is told; null = the default ones. */
+  thresholds: number[] | null;
+  enforcement: "hard" | "soft" | null;
+  /** The customer whose private copy this is; null = a tier. */
+  customerId: string | null;
+  createdAt: Date;
+  createdBy: string;
+  updatedAt: Date;
+  updatedBy: string;
+}
+
+/** Who changed what: one row per change, never edited. */
+export interface AuditDoc {
+  _id: string;
+  at: Date;
+  /** SHA-256 of the API key that made the change. */
+  actor: string;
+  /** customer.create, budget.update … */
+  action: string;
+  targetId: string;
+  /** JSON text of the API's view before and after; null = there was none. */
+  before: string | null;
+  after: string | null;
 }
 
 export interface UsageDoc {
@@ -43,18 +119,44 @@ export interface RatesDoc {
   reasoning: bigint;
 }
 
-/** One fact told to the operator. Rows of type spend_tracked are the ledger: append-only, one per charge. */
-export interface EventDoc {
+/** One fact told to the operator. */
+export type EventDoc = ChargeEventDoc | BudgetEventDoc;
+
+export type BudgetEventType =
+  | "soft_budget_crossed"
+  | "threshold_crossed"
+  | "budget_crossed"
+  | "projected_limit_exceeded"
+  | "budget_reset";
+
+interface EventCommon {
+  customerId: string;
+  /** The exact text that is signed and sent on every attempt. */
+  body: string;
+  /** Endpoints that wanted this event when it was committed; each has a delivery. */
+  endpointIds: string[];
+  createdAt: Date;
+}
+
+/** A customer's spend passed a limit, came back under one, or began anew. */
+export interface BudgetEventDoc extends EventCommon {
+  _id: string;
+  type: BudgetEventType;
+}
+
+/** A row of the ledger: append-only, one per charge. */
+export interface ChargeEventDoc extends EventCommon {
   /** Derived from the request id, so that a repeated commit meets its own row. */
   _id: string;
   type: "spend_tracked";
-  customerId: string;
   sequence: bigint;
   requestId: string;
   costNano: bigint;
   /** The customer's totals with this charge included. */
   spendAfterNano: bigint;
   lifetimeAfterNano: bigint;
+  /** It belongs to a period that had ended when it was booked, and does not count in `spendNano`. */
+  late: boolean;
   rates: RatesDoc | null;
   model: string;
   deploymentId: string;
@@ -65,11 +167,6 @@ export interface EventDoc {
   keyHash: string;
   /** UTC day of the charge, YYYY-MM-DD: which daily_spend row it went into. */
   day: string;
-  /** The exact text that is signed and sent on every attempt. */
-  body: string;
-  /** Endpoints that wanted this event when it was committed; each has a delivery. */
-  endpointIds: string[];
-  createdAt: Date;
 }
 
 export type AttemptOutcome = "delivered" | "failed" | "unknown";

@@ -6,8 +6,9 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
   events: [
     {
       key: { customerId: 1, sequence: 1 },
-      name: "customer_sequence",
+      name: "ledger_sequence",
       unique: true,
+      partialFilterExpression: { type: "spend_tracked" },
       serves: "a customer's charges in order, the pull side, verify; and no sequence number twice",
     },
   ],
@@ -31,7 +32,15 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
   daily_spend: [
     { key: { customerId: 1, day: 1 }, name: "customer_day", serves: "a customer's days, verify" },
   ],
-  customers: [],
+  customers: [
+    { key: { reviewAt: 1 }, name: "review", serves: "maintenance: accounts whose period has ended" },
+    { key: { budgetId: 1 }, name: "budget", serves: "the customers of a tier" },
+  ],
+  budgets: [],
+  audit_log: [
+    { key: { at: -1 }, name: "time", serves: "GET /audit, newest first" },
+    { key: { targetId: 1, at: -1 }, name: "target_time", serves: "GET /audit of one customer or budget" },
+  ],
   webhook_endpoints: [],
 };
 

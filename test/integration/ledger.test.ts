@@ -11,6 +11,7 @@ import { verifyLedger } from "../../src/spend/verify-ledger.ts";
 import { createVerifySource } from "../../src/spend/verify-store.ts";
 import { connectStore, type Store } from "../../src/store/connect.ts";
 import { ensureIndexes } from "../../src/store/indexes.ts";
+import { LEDGER_OPTIONS, plainPlanner } from "../support/ledger-parts.ts";
 import { openTestStore } from "../support/test-store.ts";
 
 const newId = createIds();
@@ -39,10 +40,11 @@ beforeEach(async () => {
 
 function openLedger(on: Store = store): Ledger {
   return new Ledger({
-    store: createLedgerStore(on),
+    store: createLedgerStore(on, LEDGER_OPTIONS),
     spool: createSpool(folder, newId),
-    planner: { serialize: ({ id }) => JSON.stringify({ id }), endpointsFor: () => ["default"] },
-    announce: (ids) => announced.push(...ids),
+    planner: plainPlanner(),
+    committed: ({ deliveryIds }) => announced.push(...deliveryIds),
+    spooled: () => {},
     pingStore: () => on.ping(500),
     log: quiet,
     now: () => new Date(),
@@ -96,7 +98,11 @@ test.each([1, 50])(
     const receipts = await Promise.all(charges.map((one) => ledger.commit(one)));
     expect(receipts.every((receipt) => receipt.state === "committed")).toBe(true);
     await expectBooked(charges);
-    const rows = await store.collections.events.find({ customerId: "c0" }).sort({ sequence: 1 }).toArray();
+    const rows = await store.db
+      .collection<{ sequence: bigint }>("events")
+      .find({ customerId: "c0" })
+      .sort({ sequence: 1 })
+      .toArray();
     expect(rows.map((row) => Number(row.sequence))).toEqual(rows.map((_, i) => i + 1));
     expect(new Set(announced).size).toBe(1000);
   },
@@ -124,7 +130,7 @@ test("the same charge given twice, at once and later and by another process, is 
   expect(receipts.every((receipt) => receipt.state === "committed")).toBe(true);
   const again = await one.commit(same);
   await expectBooked([same, other]);
-  const row = await store.collections.events.findOne({ requestId: same.requestId });
+  const row = await createLedgerStore(store, LEDGER_OPTIONS).findRow(same.requestId);
   expect(again).toMatchObject({ state: "committed", totals: { sequence: row?.sequence } });
 });
 
@@ -180,10 +186,11 @@ test("a spool file that cannot be read is kept, and the others are booked", asyn
 test("without store and disk the charge is refused by name", async () => {
   const away = absentStore();
   const ledger = new Ledger({
-    store: createLedgerStore(away),
+    store: createLedgerStore(away, LEDGER_OPTIONS),
     spool: createSpool(path.join(folder, "file", "below"), newId),
-    planner: { serialize: () => "{}", endpointsFor: () => [] },
-    announce: () => {},
+    planner: plainPlanner(),
+    committed: () => {},
+    spooled: () => {},
     pingStore: () => away.ping(100),
     log: quiet,
     now: () => new Date(),

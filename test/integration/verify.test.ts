@@ -2,11 +2,13 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createIds } from "../../src/lib/ids.ts";
 import type { Charge } from "../../src/spend/charge.ts";
 import { commitCharges } from "../../src/spend/commit-charges.ts";
-import { createLedgerStore } from "../../src/spend/ledger-store.ts";
+import { NEW_ACCOUNT } from "../../src/spend/account.ts";
+import { createLedgerStore, newCustomerFields } from "../../src/spend/ledger-store.ts";
 import { verifyLedger } from "../../src/spend/verify-ledger.ts";
 import { createVerifySource } from "../../src/spend/verify-store.ts";
 import { connectStore, type Store } from "../../src/store/connect.ts";
 import { ensureIndexes } from "../../src/store/indexes.ts";
+import { LEDGER_OPTIONS, plainPlanner } from "../support/ledger-parts.ts";
 import { openTestStore } from "../support/test-store.ts";
 
 const newId = createIds();
@@ -46,8 +48,12 @@ function charge(customerId: string, costNano: bigint): Charge {
 }
 
 async function commit(charges: Charge[]): Promise<void> {
-  const planner = { serialize: () => "{}", endpointsFor: () => ["default"] };
-  const deps = { store: createLedgerStore(store), planner, announce: () => {}, now: () => new Date() };
+  const deps = {
+    store: createLedgerStore(store, LEDGER_OPTIONS),
+    planner: plainPlanner(),
+    committed: () => {},
+    now: () => new Date(),
+  };
   await commitCharges(deps, charges, performance.now() + 10_000);
 }
 
@@ -121,19 +127,16 @@ test.each<[string, (s: Store) => Promise<unknown>, RegExp]>([
 });
 
 const stranger = {
-  alias: null,
-  blocked: false,
-  models: [],
-  budgetId: null,
-  defaultModel: null,
-  allowedModelRegion: null,
+  ...NEW_ACCOUNT,
+  ...newCustomerFields(new Date(0)),
+  alerts: [],
+  modelSpend: [],
   spendNano: 9n,
   lifetimeSpendNano: 9n,
   sequence: 1n,
-  periodStart: null,
-  periodEnd: null,
   lastCallAt: null,
-  createdAt: new Date(0),
+  reviewAt: null,
+  deletedAt: null,
   updatedAt: new Date(0),
 };
 

@@ -2,10 +2,11 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Charge } from "../../src/spend/charge.ts";
 import { decodeCharge, encodeCharge } from "../../src/spend/charge-json.ts";
+import { NEW_ACCOUNT } from "../../src/spend/account.ts";
 import { planBatch } from "../../src/spend/plan-batch.ts";
+import { plainPlanner } from "../support/ledger-parts.ts";
 
 const NOW = new Date("2026-11-24T10:00:00.000Z");
-const NOBODY = { spendNano: 0n, lifetimeSpendNano: 0n, sequence: 0n };
 
 const count = fc.nat({ max: 1_000_000 });
 const charges = fc
@@ -38,24 +39,28 @@ const charges = fc
     })),
   );
 
-const planner = {
-  serialize: ({ id }: { id: string }) => JSON.stringify({ id }),
-  endpointsFor: (customerId: string) => (customerId === "bob" ? [] : ["default", "second"]),
-};
+const planner = plainPlanner((customerId) => (customerId === "bob" ? [] : ["default", "second"]));
 
 test("totals, sequences, roll-ups and deliveries of any batch add up to its charges", () => {
   fc.assert(
     fc.property(charges, (batch) => {
-      const before = new Map([["ada", { spendNano: 5n, lifetimeSpendNano: 50n, sequence: 3n }]]);
+      const ada = { ...NEW_ACCOUNT, spendNano: 5n, lifetimeSpendNano: 50n, sequence: 3n };
+      const before = new Map([["ada", { account: ada, terms: null }]]);
       const plan = planBatch(batch, before, planner, NOW);
       for (const customerId of new Set(batch.map((charge) => charge.customerId))) {
         const own = batch.filter((charge) => charge.customerId === customerId);
         const sum = own.reduce((total, charge) => total + charge.costNano, 0n);
-        const start = before.get(customerId) ?? NOBODY;
-        const increment = plan.customers.filter((row) => row.customerId === customerId);
-        expect(increment).toHaveLength(1);
-        expect(increment[0]).toMatchObject({ spendNano: sum, sequence: BigInt(own.length) });
-        const rows = plan.events.filter((row) => row.customerId === customerId);
+        const start = before.get(customerId)?.account ?? NEW_ACCOUNT;
+        const writes = plan.customers.filter((row) => row.customerId === customerId);
+        expect(writes).toHaveLength(1);
+        expect(writes[0]?.account).toMatchObject({
+          spendNano: start.spendNano + sum,
+          lifetimeSpendNano: start.lifetimeSpendNano + sum,
+          sequence: start.sequence + BigInt(own.length),
+        });
+        const rows = plan.events.flatMap((row) =>
+          row.type === "spend_tracked" && row.customerId === customerId ? [row] : [],
+        );
         expect(rows.map((row) => row.sequence)).toEqual(
           own.map((_, index) => start.sequence + BigInt(index) + 1n),
         );

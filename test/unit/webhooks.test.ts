@@ -3,6 +3,7 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { guardedLookup, isAllowedAddress, refuseUrl } from "../../src/webhooks/address-policy.ts";
 import { classifyAttempt } from "../../src/webhooks/classify-attempt.ts";
+import { NEW_ACCOUNT } from "../../src/spend/account.ts";
 import { serializeSpendTracked } from "../../src/webhooks/event-body.ts";
 import { nextWaitMs, parseRetryAfter, RETRY_WAITS_MS } from "../../src/webhooks/retry-schedule.ts";
 import { signatureHeaders } from "../../src/webhooks/sign.ts";
@@ -239,25 +240,28 @@ test("what was checked is what is dialled: an answer that changes later is check
 test("the event has LiteLLM's keys first and in its order, then ours, and exact amounts", () => {
   const text = serializeSpendTracked({
     id: "evt_1",
-    requestId: "req_1",
-    customerId: 'kr"rish\u{1F4B8}',
-    occurredAt: NOW,
-    costNano: 1_112_000n,
-    spendNano: 1n,
-    lifetimeSpendNano: 123_456_789_000_000_001n,
-    sequence: 42n,
-    keyHash: "88dc",
-    model: "mistral",
-    usage: {
-      promptTokens: 24,
-      completionTokens: 36,
-      totalTokens: 60,
-      cachedTokens: 0,
-      cacheWriteTokens: 0,
-      reasoningTokens: 0,
+    charge: {
+      requestId: "req_1",
+      customerId: 'kr"rish\u{1F4B8}',
+      occurredAt: NOW,
+      costNano: 1_112_000n,
+      rates: { source: "deployment", input: 1n, output: 1n, cacheRead: 1n, cacheWrite: 1n, reasoning: 1n },
+      model: "mistral",
+      deploymentId: "d",
+      upstreamModel: "u",
+      usage: {
+        promptTokens: 24,
+        completionTokens: 36,
+        totalTokens: 60,
+        cachedTokens: 0,
+        cacheWriteTokens: 0,
+        reasoningTokens: 0,
+      },
+      estimated: false,
+      keyHash: "88dc",
     },
-    estimated: false,
-    unpriced: false,
+    account: { ...NEW_ACCOUNT, spendNano: 1n, lifetimeSpendNano: 123_456_789_000_000_001n, sequence: 42n },
+    terms: null,
   });
   expect(Object.keys(JSON.parse(text) as object)).toEqual([
     "spend",
