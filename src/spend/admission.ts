@@ -1,0 +1,256 @@
+import { createHash } from "node:crypto";
+import { withDeadline } from "../lib/deadline.ts";
+import { errorFields, type Log } from "../lib/log.ts";
+import type { Account } from "./account.ts";
+import type { Charge } from "./charge.ts";
+import type { Committed } from "./commit-charges.ts";
+
+/** One limit of spend that a call must fit under. */
+export interface Bucket {
+  /** "" is the budget itself, "model:<name>" the limit of one model. */
+  readonly name: string;
+  readonly maxNano: bigint;
+  readonly needNano: bigint;
+  readonly fallbackNano: bigint;
+  readonly minNano: bigint;
+  /** Admitted while anything is left; nothing is held. */
+  readonly soft: boolean;
+}
+
+/** Everything that limits one call of a customer. */
+export interface CallLimits {
+  readonly rpm: number | null;
+  readonly tpm: number | null;
+  readonly parallel: number | null;
+  readonly buckets: readonly Bucket[];
+}
+
+export type Verdict =
+  | {
+      readonly kind: "admitted";
+      /** What the call may cost; less than it needs when the rest of the budget buys no more. */
+      readonly grantedNano: bigint;
+      /** As they were before this call. */
+      readonly spentNano: bigint;
+      readonly heldNano: bigint;
+    }
+  | {
+      readonly kind: "over_budget";
+      readonly bucket: Bucket;
+      readonly spentNano: bigint;
+      readonly heldNano: bigint;
+    }
+  | { readonly kind: "too_many_parallel"; readonly limit: number }
+  | {
+      readonly kind: "too_many_requests" | "too_many_tokens";
+      readonly limit: number;
+      readonly used: number;
+      readonly windowEndsInMs: number;
+    }
+  /** Redis did not answer: nothing is known. */
+  | { readonly kind: "unknown" };
+
+/** Redis as admission needs it: the scripts of `ADMISSION_SCRIPTS`, and a word to the other processes. */
+export interface AdmissionRedis {
+  run(
+    script: "admit" | "settle" | "renew",
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown>;
+  /** Asks every process to hold again what it holds for this customer. */
+  askForHolds(customerId: string): void;
+}
+
+export interface AdmissionDeps {
+  readonly redis: AdmissionRedis;
+  /** The customer's account as the store has it now, brought up to this instant; null = no such customer. */
+  readonly loadAccount: (customerId: string) => Promise<Account | null>;
+  readonly log: Log;
+}
+
+interface Hold {
+  readonly customerId: string;
+  readonly amountNano: bigint;
+  readonly buckets: readonly string[];
+  /** Waits on this machine's disk: it never expires while we live. */
+  readonly pinned: boolean;
+}
+
+const ANSWER_MS = 1000;
+/** A hold outlives its process by this; longer than any commit can be on its way. */
+const HOLD_MS = 60_000;
+export const RENEW_INTERVAL_MS = 15_000;
+const SEED_TRIES = 3;
+
+/**
+ * Decides over calls of limited customers in one atomic step for all processes: spent + held + hold ≤ max.
+ * Redis holds the numbers, MongoDB is the truth: Redis is filled from it when it knows nothing or may be
+ * behind, and moved forward by each commit.
+ */
+export class Admission {
+  readonly #deps: AdmissionDeps;
+  readonly #holds = new Map<string, Hold>();
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Asks for one call. An admitted one must be committed, released or left to die with this process. */
+  async admit(requestId: string, customerId: string, limits: CallLimits): Promise<Verdict> {
+    const number = (limit: number | null): string => String(limit ?? -1);
+    const args = [
+      requestId,
+      String(HOLD_MS),
+      number(limits.parallel),
+      number(limits.rpm),
+      number(limits.tpm),
+      ...limits.buckets.flatMap((bucket) => [
+        bucket.name,
+        String(bucket.maxNano),
+        String(bucket.needNano),
+        String(bucket.fallbackNano),
+        String(bucket.minNano),
+        bucket.soft ? "1" : "0",
+      ]),
+    ];
+    try {
+      for (let tries = 0; tries < SEED_TRIES; tries++) {
+        const answer = (await this.#run("admit", customerId, args)) as string[];
+        if (answer[0] !== "seed") return this.#verdict(answer, { requestId, customerId, limits });
+        await this.#seed(customerId);
+      }
+    } catch (error) {
+      this.#deps.log.warn({ requestId, ...errorFields(error) }, "admission.unavailable");
+    }
+    return { kind: "unknown" };
+  }
+
+  #verdict(answer: string[], call: { requestId: string; customerId: string; limits: CallLimits }): Verdict {
+    const { requestId, customerId, limits } = call;
+    const [kind, ...rest] = answer;
+    if (kind === "ok") {
+      const [granted = "0", spent = "0", held = "0"] = rest;
+      const buckets = limits.buckets.map(({ name }) => name);
+      const amountNano = BigInt(granted);
+      this.#holds.set(requestId, { customerId, amountNano, buckets, pinned: false });
+      return { kind: "admitted", grantedNano: amountNano, spentNano: BigInt(spent), heldNano: BigInt(held) };
+    }
+    if (kind === "budget") {
+      const bucket = limits.buckets.find(({ name }) => name === rest[0]);
+      if (bucket === undefined) throw new Error("Redis refused a budget that it was not asked about");
+      return { kind: "over_budget", bucket, spentNano: BigInt(rest[1] ?? 0), heldNano: BigInt(rest[2] ?? 0) };
+    }
+    if (kind === "parallel") return { kind: "too_many_parallel", limit: Number(rest[0]) };
+    return {
+      kind: kind === "rpm" ? "too_many_requests" : "too_many_tokens",
+      limit: Number(rest[0]),
+      used: Number(rest[1]),
+      windowEndsInMs: Number(rest[2]),
+    };
+  }
+
+  /** Ends the hold of a call that cost nothing. Does nothing for one that was never held. */
+  release(requestId: string): void {
+    const hold = this.#holds.get(requestId);
+    if (hold === undefined) return;
+    this.#holds.delete(requestId);
+    this.#background(this.#run("settle", hold.customerId, ["release", "0", "0", "0", requestId]));
+  }
+
+  /** Moves the totals forward and ends the holds of charges that are in the store now. */
+  committed({ charges, accounts }: Pick<Committed, "charges" | "accounts">): void {
+    const byCustomer = Map.groupBy(charges, (charge) => charge.customerId);
+    const standing = new Map(accounts.map((write) => [write.customerId, write]));
+    for (const [customerId, own] of byCustomer) {
+      const write = standing.get(customerId);
+      const isHeld = own.some(({ requestId }) => this.#holds.has(requestId));
+      // Customers without limits have nothing in Redis, and cost it nothing.
+      if (!isHeld && write?.terms == null) continue;
+      for (const { requestId } of own) this.#holds.delete(requestId);
+      const tokens = own.reduce((sum, { usage }) => sum + usage.totalTokens, 0);
+      const ids = own.map(({ requestId }) => requestId);
+      const totals =
+        write === undefined
+          ? ["doubt", "0", String(tokens), "0"]
+          : totalArgs("commit", write.account, tokens);
+      this.#background(this.#run("settle", customerId, [...totals, ...ids]));
+    }
+  }
+
+  /** Holds charges that wait on the disk at their exact cost, without expiry, until they are committed. */
+  spooled(charges: readonly Charge[]): void {
+    for (const { requestId, customerId, costNano } of charges) {
+      const hold = this.#holds.get(requestId);
+      if (hold === undefined) continue;
+      this.#holds.set(requestId, { ...hold, amountNano: costNano, pinned: true });
+      this.#background(this.holdAgain(customerId));
+    }
+  }
+
+  /** Renews every live hold; call it every RENEW_INTERVAL_MS. */
+  async renew(): Promise<void> {
+    const customers = new Set([...this.#holds.values()].map(({ customerId }) => customerId));
+    await Promise.allSettled([...customers].map((customerId) => this.holdAgain(customerId)));
+  }
+
+  /** Holds again what this process holds for a customer: Redis may have lost it. */
+  async holdAgain(customerId: string): Promise<void> {
+    for (const pinned of [false, true]) {
+      // Looked up right before it is sent: a hold that has ended meanwhile must not come back.
+      const args = [...this.#holds]
+        .filter(([, hold]) => hold.customerId === customerId && hold.pinned === pinned)
+        .flatMap(([id, hold]) => [id, String(hold.amountNano), JSON.stringify(hold.buckets)]);
+      if (args.length > 0) await this.#run("renew", customerId, [pinned ? "" : String(HOLD_MS), ...args]);
+    }
+  }
+
+  /** The customer's limits or spend were changed by hand: the next admission reads the store. */
+  forget(customerId: string): void {
+    this.#background(this.#run("settle", customerId, ["doubt", "0", "0", "0"]));
+  }
+
+  /** Fills Redis from the store. Totals that a commit has moved further meanwhile stay. */
+  async #seed(customerId: string): Promise<void> {
+    const account = await this.#deps.loadAccount(customerId);
+    this.#deps.redis.askForHolds(customerId);
+    await this.holdAgain(customerId);
+    const args = account === null ? ["seed", "0", "0", "0"] : totalArgs("seed", account, 0);
+    await this.#run("settle", customerId, args);
+  }
+
+  #run(script: "admit" | "settle" | "renew", customerId: string, args: readonly string[]): Promise<unknown> {
+    return withDeadline(this.#deps.redis.run(script, keysOf(customerId), args), ANSWER_MS);
+  }
+
+  /** What fails here heals: a hold expires, and then the totals are read from the store again. */
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#deps.log.debug(errorFields(error), "admission.settle_failed");
+    });
+  }
+}
+
+function totalArgs(mode: "commit" | "seed", account: Account, tokens: number): string[] {
+  const end = (date: Date | null): string => (date === null ? "" : String(date.getTime()));
+  const buckets = [
+    { name: "", spentNano: account.spendNano, end: end(account.periodEnd) },
+    ...account.modelSpend.map((one) => ({
+      name: `model:${one.model}`,
+      spentNano: one.spendNano,
+      end: end(one.periodEnd),
+    })),
+  ];
+  return [
+    mode,
+    String(account.sequence),
+    String(tokens),
+    String(buckets.length),
+    ...buckets.flatMap((bucket) => [bucket.name, String(bucket.spentNano), bucket.end]),
+  ];
+}
+
+/** Ids are any text; their hash makes keys of one length in one slot of a cluster. */
+function keysOf(customerId: string): string[] {
+  const tag = createHash("sha256").update(customerId).digest("base64url");
+  return ["state", "holds", "amounts"].map((part) => `spendhook:{${tag}}:${part}`);
+}

@@ -1,0 +1,288 @@
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Account, NEW_ACCOUNT } from "../../src/spend/account.ts";
+import { Admission, type CallLimits, type Verdict } from "../../src/spend/admission.ts";
+import { createAdmissionRedis } from "../../src/spend/admission-redis.ts";
+import type { Charge } from "../../src/spend/charge.ts";
+import { openTestRedis } from "../support/test-redis.ts";
+
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const USD = 1_000_000_000n;
+let server: Awaited<ReturnType<typeof openTestRedis>>;
+let redis: Redis;
+/** What the store has. */
+let stored: Map<string, Account>;
+let loads: number;
+let requests = 0;
+
+beforeAll(async () => {
+  server = await openTestRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.close();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  stored = new Map();
+  loads = 0;
+});
+
+/** One process; those given share the word that holds are missing. */
+function open(others: Admission[] = []): Admission {
+  const admission = new Admission({
+    redis: createAdmissionRedis(redis.duplicate(), (id) => {
+      for (const other of others) void other.holdAgain(id);
+    }),
+    loadAccount: (id) => {
+      loads++;
+      return Promise.resolve(stored.get(id) ?? null);
+    },
+    log: quiet,
+  });
+  return admission;
+}
+
+function limits(fields: Partial<CallLimits> & { max?: bigint; need?: bigint; min?: bigint; soft?: boolean }) {
+  const { max, need = USD, min = need, soft = false, ...rest } = fields;
+  const bucket =
+    max === undefined
+      ? []
+      : [{ name: "", maxNano: max, needNano: need, fallbackNano: need, minNano: min, soft }];
+  return { rpm: null, tpm: null, parallel: null, buckets: bucket, ...rest };
+}
+
+const nextId = (): string => `req_${++requests}`;
+const kinds = (verdicts: Verdict[]): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(verdicts, ({ kind }) => kind)].map(([kind, all]) => [kind, all.length]));
+
+/** The ledger's word that a call was charged. */
+function commit(
+  admission: Admission,
+  requestId: string,
+  costNano: bigint,
+  tokens = 0,
+  fields: Partial<Account> = {},
+) {
+  const before = stored.get("ada") ?? NEW_ACCOUNT;
+  const account = {
+    ...before,
+    spendNano: before.spendNano + costNano,
+    sequence: before.sequence + 1n,
+    ...fields,
+    alerts: [],
+    modelSpend: [...before.modelSpend],
+  };
+  stored.set("ada", account);
+  const charge = { requestId, customerId: "ada", costNano, usage: { totalTokens: tokens } } as Charge;
+  admission.committed({
+    charges: [charge],
+    accounts: [{ customerId: "ada", account, terms: null, lastCallAt: new Date() }],
+  });
+}
+
+async function admitted(admission: Admission, of: CallLimits, requestId = nextId()): Promise<string> {
+  const verdict = await admission.admit(requestId, "ada", of);
+  expect(verdict.kind).toBe("admitted");
+  return requestId;
+}
+
+test("1,000 calls at once through four processes: exactly as many as fit", async () => {
+  const processes = Array.from({ length: 4 }, () => open());
+  const call = limits({ max: 5n * USD, need: USD / 10n });
+  const verdicts = await Promise.all(
+    Array.from({ length: 1000 }, (_, i) => processes[i % 4]!.admit(nextId(), "ada", call)),
+  );
+  expect(kinds(verdicts)).toEqual({ admitted: 50, over_budget: 950 });
+  expect(verdicts.find(({ kind }) => kind === "over_budget")).toMatchObject({
+    spentNano: 0n,
+    heldNano: 5n * USD,
+  });
+});
+
+test("a settled call gives back what it did not cost, and the spend stays", async () => {
+  const one = open();
+  const call = limits({ max: 2n * USD, need: USD });
+  const first = await admitted(one, call);
+  await admitted(one, call);
+  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  commit(one, first, USD / 4n);
+  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  const rest = limits({ max: 2n * USD, need: (USD * 3n) / 4n });
+  await admitted(one, rest);
+  expect(await one.admit(nextId(), "ada", limits({ max: 2n * USD, need: 1n }))).toMatchObject({
+    kind: "over_budget",
+    spentNano: USD / 4n,
+    heldNano: (USD * 7n) / 4n,
+  });
+});
+
+test("a released call leaves nothing behind", async () => {
+  const one = open();
+  const call = limits({ max: USD, need: USD });
+  one.release(await admitted(one, call));
+  one.release("req_never");
+  one.release(await admitted(one, call));
+  await admitted(one, call);
+});
+
+test("what does not fit whole is admitted for the rest, down to the least", async () => {
+  const one = open();
+  await admitted(one, limits({ max: 10n * USD, need: 7n * USD }));
+  const cut = limits({ max: 10n * USD, need: 5n * USD, min: USD });
+  expect(await one.admit(nextId(), "ada", cut)).toMatchObject({ kind: "admitted", grantedNano: 3n * USD });
+  expect((await one.admit(nextId(), "ada", cut)).kind).toBe("over_budget");
+});
+
+test("soft limits admit while anything is left, and hold nothing", async () => {
+  const one = open();
+  const call = limits({ max: USD, need: 9n * USD, soft: true });
+  const id = await admitted(one, call);
+  await admitted(one, call);
+  commit(one, id, USD);
+  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+});
+
+test("redis is filled from the store, once, and a slow fill does not undo a commit", async () => {
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: 4n * USD, sequence: 7n });
+  const one = open();
+  const call = limits({ max: 5n * USD, need: USD });
+  const id = await admitted(one, call);
+  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  expect(loads).toBe(1);
+
+  await redis.flushall();
+  const slow = new Admission({
+    redis: createAdmissionRedis(redis.duplicate(), () => {}),
+    loadAccount: (customerId) => {
+      const old = stored.get(customerId)!;
+      // Between this read and its arrival in Redis the other process commits.
+      commit(one, id, USD);
+      return redis.ping().then(() => old);
+    },
+    log: quiet,
+  });
+  expect(await slow.admit(nextId(), "ada", limits({ max: 5n * USD, need: 1n }))).toMatchObject({
+    kind: "over_budget",
+    spentNano: 5n * USD,
+  });
+});
+
+test("a wiped redis learns the holds again from the processes that have them", async () => {
+  const others: Admission[] = [];
+  const [one, two] = [open(others), open(others)];
+  others.push(one, two);
+  await admitted(one, limits({ max: 2n * USD, need: USD }));
+  await admitted(two, limits({ max: 2n * USD, need: USD }));
+  await redis.flushall();
+  expect(await one.admit(nextId(), "ada", limits({ max: 2n * USD, need: USD }))).toMatchObject({
+    kind: "over_budget",
+    heldNano: 2n * USD,
+  });
+});
+
+test("the holds of a dead process expire, and the store is asked what it had charged", async () => {
+  const [dead, alive] = [open(), open()];
+  const call = limits({ max: USD, need: USD });
+  const id = await admitted(dead, call);
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: USD / 2n, sequence: 1n });
+  expect((await alive.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  const [key] = await redis.keys("spendhook:*:holds");
+  await redis.zadd(key!, Date.now() - 1, id);
+  expect((await alive.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  await admitted(alive, limits({ max: USD, need: USD / 2n }));
+});
+
+test("a charge on the disk keeps its exact cost held, for ever, until it is committed", async () => {
+  const one = open();
+  const id = await admitted(one, limits({ max: USD, need: USD }));
+  const charge = {
+    requestId: id,
+    customerId: "ada",
+    costNano: USD / 4n,
+    usage: { totalTokens: 0 },
+  } as Charge;
+  one.spooled([charge]);
+  expect(await one.admit(nextId(), "ada", limits({ max: USD, need: USD }))).toMatchObject({
+    kind: "over_budget",
+    heldNano: USD / 4n,
+  });
+  const [key] = await redis.keys("spendhook:*:holds");
+  expect(await redis.zscore(key!, id)).toBe("inf");
+  commit(one, id, USD / 4n);
+  await admitted(one, limits({ max: USD, need: (USD * 3n) / 4n }));
+});
+
+test("a period that has ended leaves nothing spent, without anybody having run", async () => {
+  const one = open();
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: USD, sequence: 3n, periodEnd: new Date(Date.now() + 300) });
+  const call = limits({ max: USD, need: USD });
+  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
+  await expect.poll(async () => (await one.admit(nextId(), "ada", call)).kind).toBe("admitted");
+});
+
+test("parallel calls are counted until they end", async () => {
+  const one = open();
+  const call = limits({ parallel: 2 });
+  const first = await admitted(one, call);
+  await admitted(one, call);
+  expect(await one.admit(nextId(), "ada", call)).toEqual({ kind: "too_many_parallel", limit: 2 });
+  one.release(first);
+  await admitted(one, call);
+});
+
+test("calls and tokens per minute", async () => {
+  const one = open();
+  for (let i = 0; i < 3; i++) await admitted(one, limits({ rpm: 3 }));
+  expect(await one.admit(nextId(), "ada", limits({ rpm: 3 }))).toMatchObject({
+    kind: "too_many_requests",
+    limit: 3,
+    used: 3,
+  });
+  const id = await admitted(one, limits({ tpm: 100 }));
+  commit(one, id, 0n, 100);
+  expect(await one.admit(nextId(), "ada", limits({ tpm: 100 }))).toMatchObject({
+    kind: "too_many_tokens",
+    used: 100,
+  });
+  await admitted(one, limits({ tpm: 101 }));
+});
+
+test("the limit of one model refuses that model only, and all limits hold at once", async () => {
+  const one = open();
+  const bucket = { needNano: USD, fallbackNano: USD, minNano: USD, soft: false };
+  const both = {
+    rpm: null,
+    tpm: null,
+    parallel: null,
+    buckets: [
+      { ...bucket, name: "", maxNano: 3n * USD },
+      { ...bucket, name: "model:m", maxNano: USD },
+    ],
+  };
+  await admitted(one, both);
+  expect(await one.admit(nextId(), "ada", both)).toMatchObject({
+    kind: "over_budget",
+    bucket: { name: "model:m" },
+  });
+  // The refused call has held nothing anywhere.
+  await admitted(one, limits({ max: 3n * USD, need: 2n * USD }));
+});
+
+test("while redis is away nothing is known", async () => {
+  const away = new Redis("redis://127.0.0.1:1", {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+  });
+  away.on("error", () => {});
+  const lost = new Admission({
+    redis: createAdmissionRedis(away, () => {}),
+    loadAccount: () => Promise.resolve(null),
+    log: quiet,
+  });
+  expect(await lost.admit(nextId(), "ada", limits({ max: USD }))).toEqual({ kind: "unknown" });
+  lost.release("req_x");
+  away.disconnect();
+});
