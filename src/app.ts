@@ -1,21 +1,32 @@
 import { Router } from "@koa/router";
 import Koa from "koa";
+import type { ModelCatalog } from "./completions/model-catalog.ts";
 import { authenticate } from "./http/authenticate.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
 import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
 import { respondErrors } from "./http/respond-errors.ts";
 import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-completions.ts";
-import { customerInfo, type CustomerRoutesDeps } from "./http/routes/customers.ts";
+import { type ActivityRoutesDeps, activityRoutes } from "./http/routes/activity.ts";
+import { type BudgetRoutesDeps, budgetRoutes } from "./http/routes/budgets.ts";
+import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
 import { models } from "./http/routes/models.ts";
 import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
 import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
 
 export interface AppDeps
-  extends HttpDeps, ChatCompletionsDeps, CustomerRoutesDeps, SpendRoutesDeps, WebhookRoutesDeps {
+  extends
+    HttpDeps,
+    ChatCompletionsDeps,
+    CustomerRoutesDeps,
+    BudgetRoutesDeps,
+    SpendRoutesDeps,
+    WebhookRoutesDeps {
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
+  readonly catalog: ModelCatalog;
+  readonly customers: CustomerRoutesDeps["customers"] & ActivityRoutesDeps["customers"];
 }
 
 /** The HTTP application: the order of its middleware and its routes. Does no I/O of its own. */
@@ -30,7 +41,9 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const completions = ["/chat/completions", "/v1/chat/completions"];
   calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
-  calls.get(["/customer/info", "/end_user/info"], customerInfo(deps));
+  customerRoutes(calls, deps);
+  activityRoutes(calls, deps);
+  budgetRoutes(calls, deps);
   calls.get("/spend/explain/:requestId", explainSpend(deps));
   const webhooks = webhookRoutes(deps);
   calls.get("/webhook/endpoints", webhooks.list);

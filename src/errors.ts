@@ -13,7 +13,21 @@ export type ErrorCode =
   | "model_not_found"
   | "route_not_found"
   | "method_not_allowed"
+  | "customer_blocked"
+  | "customer_model_denied"
+  | "customer_region_denied"
   | "customer_not_found"
+  | "customer_required"
+  | "customer_exists"
+  | "budget_exists"
+  | "budget_not_found"
+  | "invalid_budget"
+  | "dates_missing"
+  | "default_model_unknown"
+  | "model_unpriced"
+  | "budget_exceeded"
+  | "budget_unavailable"
+  | "rate_limited"
   | "charge_not_found"
   | "endpoint_not_found"
   | "request_too_large"
@@ -33,6 +47,8 @@ interface ErrorRow {
   readonly status: number;
   readonly type: string;
   readonly retry: boolean;
+  /** LiteLLM answers these as {"detail": {"error": …}}. */
+  readonly envelope?: "detail";
 }
 
 /** Types follow LiteLLM's error envelope, so existing handlers keep matching. */
@@ -46,6 +62,21 @@ export const ERROR_TABLE = {
   model_not_found: { status: 404, type: "invalid_request_error", retry: false },
   route_not_found: { status: 404, type: "not_found", retry: false },
   method_not_allowed: { status: 405, type: "invalid_request_error", retry: false },
+  customer_blocked: { status: 400, type: "invalid_request_error", retry: false },
+  customer_model_denied: { status: 403, type: "customer_model_access_denied", retry: false },
+  customer_region_denied: { status: 400, type: "invalid_request_error", retry: false },
+  customer_required: { status: 401, type: "auth_error", retry: false },
+  customer_exists: { status: 400, type: "bad_request", retry: false },
+  budget_exists: { status: 400, type: "bad_request", retry: false, envelope: "detail" },
+  budget_not_found: { status: 404, type: "not_found", retry: false },
+  invalid_budget: { status: 400, type: "bad_request", retry: false, envelope: "detail" },
+  dates_missing: { status: 400, type: "bad_request", retry: false, envelope: "detail" },
+  default_model_unknown: { status: 422, type: "invalid_request_error", retry: false },
+  model_unpriced: { status: 400, type: "invalid_request_error", retry: false },
+  // 422 unless litellm_settings.budget_exceeded_status_code says otherwise.
+  budget_exceeded: { status: 422, type: "budget_exceeded", retry: false },
+  budget_unavailable: { status: 503, type: "service_unavailable", retry: true },
+  rate_limited: { status: 429, type: "throttling_error", retry: false },
   customer_not_found: { status: 404, type: "not_found", retry: false },
   charge_not_found: { status: 404, type: "not_found", retry: false },
   endpoint_not_found: { status: 404, type: "not_found", retry: false },
@@ -64,21 +95,34 @@ export const ERROR_TABLE = {
   internal: { status: 500, type: "internal_server_error", retry: true },
 } as const satisfies Record<ErrorCode, ErrorRow>;
 
+export interface AppErrorOptions {
+  /** The request field at fault. */
+  readonly param?: string;
+  readonly cause?: unknown;
+  /** Where an operator has chosen another status than the table's. */
+  readonly status?: number;
+  /** Facts beside the message, for programs. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** A failure with a name. The message is for the caller: no secrets, no internals; those go to `cause`. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ErrorCode;
   /** The request field at fault, where there is one. */
   readonly param: string | null;
+  readonly status: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, options: { param?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.param = options.param ?? null;
-  }
-
-  get status(): number {
-    return ERROR_TABLE[this.code].status;
+    this.status = options.status ?? ERROR_TABLE[code].status;
+    this.facts = options.facts ?? {};
+    this.headers = options.headers ?? {};
   }
 
   get type(): string {
@@ -91,10 +135,9 @@ export class AppError extends Error {
 }
 
 /** LiteLLM's and OpenAI's error envelope; `code` is the HTTP status as a string. */
-export function toErrorBody(error: AppError): {
-  error: { message: string; type: string; param: string | null; code: string };
-} {
-  return {
-    error: { message: error.message, type: error.type, param: error.param, code: String(error.status) },
-  };
+export function toErrorBody(error: AppError): object {
+  const row: ErrorRow = ERROR_TABLE[error.code];
+  if (row.envelope === "detail") return { detail: { error: error.message } };
+  const { message, type, param, status, facts } = error;
+  return { error: { message, type, param, code: String(status), ...facts } };
 }

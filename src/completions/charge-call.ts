@@ -19,6 +19,8 @@ export interface Call {
   /** Null: nobody is charged. */
   readonly customerId: string | null;
   readonly request: ChatRequest;
+  /** The name the caller used, or its customer's default. */
+  readonly model: string;
   readonly deployment: CatalogEntry;
 }
 
@@ -54,7 +56,7 @@ export async function chargeCall(
           occurredAt: deps.now(),
           costNano,
           rates,
-          model: call.request.model,
+          model: call.model,
           deploymentId: deployment.id,
           upstreamModel: deployment.upstreamModel,
           usage: counted.usage,

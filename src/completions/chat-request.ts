@@ -7,13 +7,18 @@ import { AppError } from "../errors.ts";
 export interface ChatRequest {
   /** The request's own text. */
   readonly text: string;
-  readonly model: string;
+  /** Null: the caller names none, and its customer's default is used. */
+  readonly model: string | null;
   readonly messages: readonly Record<string, unknown>[];
   readonly tools?: unknown;
   readonly stream: boolean;
   /** The caller asked for the usage chunk of a stream. */
   readonly includeUsage: boolean;
   readonly streamOptions: Record<string, unknown>;
+  /** The longest answer the caller allows, in tokens; null = it does not say, or says nonsense. */
+  readonly maxTokens: number | null;
+  /** `n`: how many answers it asks for. */
+  readonly answers: number;
   readonly user: unknown;
   readonly metadata: unknown;
   readonly litellmMetadata: unknown;
@@ -28,8 +33,28 @@ export function parseChatRequest(bytes: Buffer): ChatRequest {
   const text = decodeUtf8(bytes);
   const body = parseJson(text);
   if (!isObject(body)) throw new AppError("invalid_request", "The request body must be a JSON object");
-  const { model, messages, stream, stream_options } = body;
-  if (typeof model !== "string" || model === "") {
+  const { model, stream_options } = body;
+  checkFields(body);
+  return {
+    text,
+    model: typeof model === "string" ? model : null,
+    messages: body["messages"] as Record<string, unknown>[],
+    ...(body["tools"] !== undefined && { tools: body["tools"] }),
+    stream: body["stream"] === true,
+    includeUsage: isObject(stream_options) && stream_options["include_usage"] === true,
+    streamOptions: isObject(stream_options) ? stream_options : {},
+    maxTokens: longestAnswer(body),
+    answers: count(body["n"]) ?? 1,
+    user: body["user"],
+    metadata: body["metadata"],
+    litellmMetadata: body["litellm_metadata"],
+    safetyIdentifier: body["safety_identifier"],
+  };
+}
+
+/** Only what we read is checked; the rest is the upstream's to judge. */
+function checkFields({ model, messages, stream, stream_options }: Record<string, unknown>): void {
+  if (model !== undefined && model !== null && (typeof model !== "string" || model === "")) {
     throw invalid("model", "a non-empty string", model);
   }
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isObject)) {
@@ -41,19 +66,19 @@ export function parseChatRequest(bytes: Buffer): ChatRequest {
   if (stream_options !== undefined && stream_options !== null && !isObject(stream_options)) {
     throw invalid("stream_options", "an object", stream_options);
   }
-  return {
-    text,
-    model,
-    messages,
-    ...(body["tools"] !== undefined && { tools: body["tools"] }),
-    stream: stream === true,
-    includeUsage: isObject(stream_options) && stream_options["include_usage"] === true,
-    streamOptions: isObject(stream_options) ? stream_options : {},
-    user: body["user"],
-    metadata: body["metadata"],
-    litellmMetadata: body["litellm_metadata"],
-    safetyIdentifier: body["safety_identifier"],
-  };
+}
+
+/** The two fields that limit an answer: the newer one, and the one that most upstreams know. */
+export const ANSWER_LIMITS = ["max_completion_tokens", "max_tokens"] as const;
+
+/** With both fields given, the larger one: which of them an upstream obeys is its own affair. */
+function longestAnswer(body: Record<string, unknown>): number | null {
+  const given = ANSWER_LIMITS.map((field) => count(body[field])).filter((limit) => limit !== null);
+  return given.length === 0 ? null : Math.max(...given);
+}
+
+function count(value: unknown): number | null {
+  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : null;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });

@@ -8,6 +8,8 @@ import { readUsage } from "./wire-usage.ts";
 
 export interface CompleteChatDeps extends ChargeDeps {
   readonly callUpstream: CallUpstream;
+  /** Ends what is held for a call that costs nothing; does nothing when nothing is held. */
+  readonly release: (requestId: string) => void;
 }
 
 /** A whole answer, already charged (`charged` is null when the upstream refused: that costs nothing). */
@@ -32,6 +34,17 @@ const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
  * charged for what was generated; a whole answer is awaited and charged as the upstream counts it.
  */
 export async function completeChat(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
+  try {
+    const answer = await answerCall(deps, call, gone);
+    if (answer.kind === "body" && answer.charged === null) deps.release(call.requestId);
+    return answer;
+  } catch (error) {
+    deps.release(call.requestId);
+    throw error;
+  }
+}
+
+async function answerCall(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
   const { deployment, request } = call;
   const askedAt = performance.now();
   const response = await deps.callUpstream(deployment, request, request.stream ? gone : null);

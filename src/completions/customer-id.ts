@@ -6,15 +6,26 @@ const MAX_ID_BYTES = 1024;
 /** Request headers as Node gives them: lower-case names, latin-1 text. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+/** Places that an operator adds to the ones that are always looked at. */
+export interface CustomerIdPlaces {
+  /** Headers, lower case, after the two of our own. */
+  readonly headers: readonly string[];
+}
+
 /**
- * Who pays: the first non-blank of the two headers, `user`, `litellm_metadata.user`, `metadata.user_id`
+ * Who pays: the first non-blank of the two headers, those of the configuration, `user`, `litellm_metadata.user`, `metadata.user_id`
  * and `safety_identifier`; null when the call names nobody. Scalars count as text, objects do not.
  * Throws invalid_customer_id for an id over 1 KiB or one that is not well-formed Unicode.
  */
-export function pickCustomerId(headers: Headers, request: ChatRequest): string | null {
+export function pickCustomerId(
+  headers: Headers,
+  request: ChatRequest,
+  places: CustomerIdPlaces = { headers: [] },
+): string | null {
   const candidates: (() => string | null)[] = [
     () => headerText(headers["x-litellm-customer-id"]),
     () => headerText(headers["x-litellm-end-user-id"]),
+    ...places.headers.map((name) => () => headerText(headers[name])),
     () => scalarText(request.user),
     () => scalarText(member(request.litellmMetadata, "user")),
     () => scalarText(member(request.metadata, "user_id")),
@@ -45,8 +56,8 @@ export function checkId(id: string): string {
   return id;
 }
 
-/** Header bytes above ASCII are UTF-8 in practice, which Node hands over as latin-1. */
-function headerText(value: string | string[] | undefined): string | null {
+/** A header as text: bytes above ASCII are UTF-8 in practice, which Node hands over as latin-1. */
+export function headerText(value: string | string[] | undefined): string | null {
   const text = Array.isArray(value) ? value[0] : value;
   if (text === undefined) return null;
   return /[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;

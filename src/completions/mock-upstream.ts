@@ -17,7 +17,9 @@ export interface MockDeps {
 export function createMockUpstream(deps: MockDeps): CallUpstream {
   return async (target, request) => {
     const countTokens = await deps.loadTokenizer();
-    const answer = target.mockResponse ?? "";
+    const whole = target.mockResponse ?? "";
+    const answer = cutTo(whole, request.maxTokens, countTokens);
+    const finish = answer.length < whole.length ? "length" : "stop";
     const promptTokens = countPromptTokens(request, countTokens);
     const completionTokens = countTokens(answer);
     const common = {
@@ -34,8 +36,8 @@ export function createMockUpstream(deps: MockDeps): CallUpstream {
       status: 200,
       headers: { "content-type": request.stream ? "text/event-stream; charset=utf-8" : "application/json" },
       body: request.stream
-        ? streamAnswer(answer, common, usage)
-        : wholeAnswer(JSON.stringify({ ...common, ...completion(answer), usage })),
+        ? streamAnswer({ answer, finish }, common, usage)
+        : wholeAnswer(JSON.stringify({ ...common, ...completion(answer, finish), usage })),
     };
   };
 }
@@ -46,9 +48,21 @@ export function withMocks(real: CallUpstream, mock: CallUpstream): CallUpstream 
     (target.mockResponse === null ? real : mock)(target, request, signal);
 }
 
-function completion(answer: string): object {
+/** The longest start of the text that has no more tokens than that. */
+function cutTo(text: string, maxTokens: number | null, countTokens: CountTokens): string {
+  if (maxTokens === null || countTokens(text) <= maxTokens) return text;
+  let [fits, tooLong] = [0, text.length];
+  while (tooLong - fits > 1) {
+    const middle = Math.floor((fits + tooLong) / 2);
+    if (countTokens(text.slice(0, middle)) <= maxTokens) fits = middle;
+    else tooLong = middle;
+  }
+  return text.slice(0, fits);
+}
+
+function completion(answer: string, finish: string): object {
   const message = { role: "assistant", content: answer };
-  return { object: "chat.completion", choices: [{ index: 0, message, finish_reason: "stop" }] };
+  return { object: "chat.completion", choices: [{ index: 0, message, finish_reason: finish }] };
 }
 
 // oxlint-disable-next-line typescript/require-await -- an async iterable is what an upstream body is
@@ -57,7 +71,11 @@ async function* wholeAnswer(text: string): AsyncGenerator<Uint8Array> {
 }
 
 // oxlint-disable-next-line typescript/require-await -- an async iterable is what an upstream body is
-async function* streamAnswer(answer: string, common: object, usage: object): AsyncGenerator<Uint8Array> {
+async function* streamAnswer(
+  { answer, finish }: { answer: string; finish: string },
+  common: object,
+  usage: object,
+): AsyncGenerator<Uint8Array> {
   const chunk = (fields: object): Buffer =>
     Buffer.from(`data: ${JSON.stringify({ ...common, object: "chat.completion.chunk", ...fields })}\n\n`);
   const delta = (content: object, finish: string | null): object => ({
@@ -65,7 +83,7 @@ async function* streamAnswer(answer: string, common: object, usage: object): Asy
   });
   yield chunk(delta({ role: "assistant", content: "" }, null));
   for (const word of answer.match(/\S+\s*/g) ?? []) yield chunk(delta({ content: word }, null));
-  yield chunk(delta({}, "stop"));
+  yield chunk(delta({}, finish));
   yield chunk({ choices: [], usage });
   yield Buffer.from("data: [DONE]\n\n");
 }

@@ -27,7 +27,7 @@ export interface StreamAnswer {
 }
 
 export function streamAnswer(
-  deps: ChargeDeps,
+  deps: ChargeDeps & { readonly release: (requestId: string) => void },
   call: Call,
   upstream: { response: UpstreamResponse; headers: Record<string, string> },
 ): StreamAnswer {
@@ -40,6 +40,7 @@ export function streamAnswer(
       const end = await relayStream(upstream.response.body, meter, sink);
       try {
         const charged = await chargeStream(deps, call, meter, end.outcome === "complete");
+        if (charged === null) deps.release(call.requestId);
         if (end.outcome === "aborted") return { outcome: "client_closed", charged, error: null };
         if (end.outcome === "failed") {
           const error = bodyFailure(end.error, call.deployment);
@@ -51,6 +52,7 @@ export function streamAnswer(
         sink.end();
         return { outcome: "complete", charged, error: null };
       } catch (cause) {
+        deps.release(call.requestId);
         const error =
           cause instanceof AppError
             ? cause

@@ -1,27 +1,19 @@
 import type { AppDeps } from "../app.ts";
-import { completeChat } from "../completions/complete-chat.ts";
-import { loadTokenizer } from "../completions/count-tokens.ts";
-import { createMockUpstream, withMocks } from "../completions/mock-upstream.ts";
-import { createModelCatalog } from "../completions/model-catalog.ts";
-import { createUpstreamClient } from "../completions/upstream.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
-import { customerJson } from "../customers/customer-json.ts";
-import { createCustomerStore } from "../customers/customer-store.ts";
 import type { Log } from "../lib/log.ts";
 import { untilDone } from "../lib/repeat.ts";
 import { hashApiKey } from "../lib/secrets.ts";
 import { createReadinessCheck } from "../readiness.ts";
-import type { Charge } from "../spend/charge.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
-import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore } from "../spend/ledger-store.ts";
-import { createPriceBook } from "../spend/price-book.ts";
 import { ensureIndexes } from "../store/indexes.ts";
-import { USER_AGENT } from "../version.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
+import { openAdmin } from "./admin.ts";
+import { openCompletions } from "./completions.ts";
 import { openLedger } from "./ledger.ts";
+import { openLimits } from "./limits.ts";
 import { openEndpoints, openParts, openQueue, type Parts } from "./parts.ts";
 
 const READY_PING_MS = 1000;
@@ -46,13 +38,16 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { endpoints, openOf } = openEndpoints(parts);
   const isPrepared = prepareStore(parts, endpoints);
   const ledgerStore = createLedgerStore(store, config.budgets);
+  const limits = openLimits(parts, redis);
   const ledger = openLedger(parts, {
     store: ledgerStore,
-    committed: ({ deliveryIds }) => queue.announce(deliveryIds),
-    spooled: () => {},
+    committed: (done) => {
+      limits.admission.committed(done);
+      queue.announce(done.deliveryIds);
+    },
+    spooled: (charges) => limits.admission.spooled(charges),
     isPrepared,
   });
-  const customers = createCustomerStore(store);
   let draining = false;
   const isDraining = (): boolean => draining;
   return {
@@ -63,12 +58,8 @@ export function composeProxy(config: Config, log: Log): Proxy {
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
       startedAt: new Date(),
-      catalog: createModelCatalog(config.deployments, Math.random),
-      completeChat: openCompletions(parts, ledger),
-      showCustomer: async (id) => {
-        const customer = await customers.find(id);
-        return customer && customerJson(customer);
-      },
+      ...openCompletions(parts, { ledger, limits }),
+      ...openAdmin(parts, limits),
       checkReadiness: createReadinessCheck({
         isPrepared,
         isDraining,
@@ -103,20 +94,6 @@ function prepareStore({ config, store, closer, log }: Parts, endpoints: Endpoint
   };
   closer.add("preparation", untilDone(prepare, log));
   return () => prepared;
-}
-
-function openCompletions({ closer, newId }: Parts, ledger: Ledger): AppDeps["completeChat"] {
-  const upstream = createUpstreamClient(USER_AGENT);
-  closer.add("upstream", () => upstream.close());
-  const now = (): Date => new Date();
-  const deps = {
-    callUpstream: withMocks(upstream.call, createMockUpstream({ loadTokenizer, newId, now })),
-    ratesFor: createPriceBook(Date.now).ratesFor,
-    commit: (charge: Charge) => ledger.commit(charge),
-    loadTokenizer,
-    now,
-  };
-  return (call, gone) => completeChat(deps, call, gone);
 }
 
 /** A URL that no attempt would be allowed to reach is said at start, not found out at 3 a.m. */

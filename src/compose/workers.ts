@@ -2,11 +2,14 @@ import type { Config } from "../config/config.ts";
 import type { Log } from "../lib/log.ts";
 import { repeat } from "../lib/repeat.ts";
 import { runDeliveryWorker } from "../queues/delivery-worker.ts";
+import { createLedgerStore } from "../spend/ledger-store.ts";
+import { REVIEW_INTERVAL_MS, reviewAccounts } from "../spend/review-accounts.ts";
 import { USER_AGENT } from "../version.ts";
 import { DeliveryAttempter } from "../webhooks/attempt-delivery.ts";
 import { createDeliveryStore } from "../webhooks/delivery-store.ts";
 import { createPoster } from "../webhooks/post-event.ts";
 import { SWEEP_INTERVAL_MS, sweepDeliveries } from "../webhooks/sweep.ts";
+import { eventPlanner } from "./ledger.ts";
 import { openEndpoints, openParts, openQueue } from "./parts.ts";
 
 const WORKER_DRAIN_MS = 20_000;
@@ -42,16 +45,32 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   return { stop: () => closer.close() };
 }
 
-/** Heals: finds deliveries that the queue has lost and puts them back. */
+/** Heals: puts deliveries back that the queue has lost, and tells what no call has told. */
 export function composeMaintenance(config: Config, log: Log): Worker {
   const parts = openParts(config, log, "spendhook-maintenance");
   const { closer, store, newId } = parts;
   const { queue } = openQueue(parts, { failFast: true });
   const deliveries = createDeliveryStore(store, newId);
+  const now = (): Date => new Date();
+  const sweep = { deliveries, enqueue: queue.enqueue.bind(queue), log, now };
   closer.add(
     "sweep",
     repeat(SWEEP_INTERVAL_MS, async () => {
-      await sweepDeliveries({ deliveries, enqueue: (due) => queue.enqueue(due), log, now: () => new Date() });
+      await sweepDeliveries(sweep);
+    }),
+  );
+  const review = {
+    store: createLedgerStore(store, config.budgets),
+    planner: eventPlanner(config),
+    newId,
+    now,
+    announce: queue.announce.bind(queue),
+    log,
+  };
+  closer.add(
+    "review",
+    repeat(REVIEW_INTERVAL_MS, async () => {
+      await reviewAccounts(review);
     }),
   );
   return { stop: () => closer.close() };

@@ -33,6 +33,7 @@ export function respondErrors(log: Log) {
       }
       ctx.status = known.status;
       // The OpenAI SDK retries by status; this header tells it what we know.
+      ctx.set({ ...known.headers });
       ctx.set("x-should-retry", known.retry ? "true" : "false");
       if (known.code === "request_too_large" || known.code === "request_timeout")
         ctx.set("connection", "close");

@@ -1,3 +1,5 @@
+import type { z } from "zod";
+
 /** One wrong field, in the shape that LiteLLM (FastAPI) uses. */
 export interface ValidationDetail {
   readonly type: string;
@@ -15,6 +17,55 @@ export class ValidationFailure extends Error {
     super("The request has wrong fields");
     this.details = details;
   }
+}
+
+/** One detail per wrong field; an unknown one is named, and so is each alternative that did not fit. */
+export function validationDetails(
+  issues: readonly z.core.$ZodIssue[],
+  place: "body" | "query",
+  input: unknown,
+): ValidationDetail[] {
+  return issues.flatMap((issue): ValidationDetail[] => {
+    const loc = [place, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))];
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        type: "extra_forbidden",
+        loc: [...loc, key],
+        msg: "Extra inputs are not permitted",
+        input: valueAt(input, [...issue.path, key]),
+      }));
+    }
+    const value = valueAt(input, issue.path);
+    const type = value === undefined ? "missing" : (TYPES[issue.code] ?? "value_error");
+    const msg = value === undefined ? "Field required" : `${issue.message}, got ${describe(value)}`;
+    return [{ type, loc, msg, input: value ?? null }];
+  });
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  invalid_type: "type_error",
+  invalid_union: "type_error",
+  invalid_value: "literal_error",
+  too_big: "less_than_equal",
+  too_small: "greater_than_equal",
+  invalid_format: "string_pattern_mismatch",
+};
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const step of path) {
+    if (value === null || typeof value !== "object") return undefined;
+    value = (value as Record<PropertyKey, unknown>)[step];
+  }
+  return value;
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  const text = JSON.stringify(value);
+  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }
 
 /** A query parameter that must be there, once. */

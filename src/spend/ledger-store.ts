@@ -164,8 +164,15 @@ function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: D
     filter: { _id: customerId },
     update: {
       $set: {
-        ...{ spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano },
-        ...{ periodStart, periodEnd, alerts, modelSpend },
+        spendNano,
+        lifetimeSpendNano,
+        sequence,
+        spendFromSequence,
+        spendOffsetNano,
+        periodStart,
+        periodEnd,
+        alerts,
+        modelSpend,
         reviewAt: earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]),
         updatedAt: now,
         // A deleted customer who calls again is a customer again.

@@ -31,15 +31,23 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
   ],
   daily_spend: [
     { key: { customerId: 1, day: 1 }, name: "customer_day", serves: "a customer's days, verify" },
+    { key: { day: 1 }, name: "day", serves: "GET /customer/daily/activity of all customers" },
   ],
   customers: [
     { key: { reviewAt: 1 }, name: "review", serves: "maintenance: accounts whose period has ended" },
     { key: { budgetId: 1 }, name: "budget", serves: "the customers of a tier" },
+    { key: { createdAt: 1, _id: 1 }, name: "created", serves: "GET /customer/list by age" },
   ],
-  budgets: [],
+  budgets: [
+    { key: { customerId: 1, _id: 1 }, name: "owner", serves: "GET /budget/list, a customer's private copy" },
+  ],
   audit_log: [
-    { key: { at: -1 }, name: "time", serves: "GET /audit, newest first" },
-    { key: { targetId: 1, at: -1 }, name: "target_time", serves: "GET /audit of one customer or budget" },
+    { key: { at: -1, _id: -1 }, name: "time", serves: "GET /audit, newest first" },
+    {
+      key: { targetId: 1, at: -1, _id: -1 },
+      name: "target_time",
+      serves: "GET /audit of one customer or budget",
+    },
   ],
   webhook_endpoints: [],
 };

@@ -58,19 +58,12 @@ const kinds = (verdicts: Verdict[]): Record<string, number> =>
   Object.fromEntries([...Map.groupBy(verdicts, ({ kind }) => kind)].map(([kind, all]) => [kind, all.length]));
 
 /** The ledger's word that a call was charged. */
-function commit(
-  admission: Admission,
-  requestId: string,
-  costNano: bigint,
-  tokens = 0,
-  fields: Partial<Account> = {},
-) {
+function commit(admission: Admission, requestId: string, costNano: bigint, tokens = 0) {
   const before = stored.get("ada") ?? NEW_ACCOUNT;
   const account = {
     ...before,
     spendNano: before.spendNano + costNano,
     sequence: before.sequence + 1n,
-    ...fields,
     alerts: [],
     modelSpend: [...before.modelSpend],
   };

@@ -3,7 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
+import { loadTokenizer } from "../../src/completions/count-tokens.ts";
 import { createModelCatalog } from "../../src/completions/model-catalog.ts";
+import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
@@ -27,6 +29,30 @@ const endpoint: EndpointDoc = {
 let ready = true;
 let draining = false;
 
+const catalog = createModelCatalog(
+  [
+    {
+      id: "d",
+      modelName: "m",
+      provider: "openai",
+      upstreamModel: "u",
+      apiBase: "http://x",
+      apiKey: null,
+      apiVersion: null,
+      organization: null,
+      mockResponse: null,
+      refusedFields: [],
+      region: null,
+      maxOutputTokens: null,
+      timeoutMs: 1,
+      idleTimeoutMs: 1,
+      priceList: null,
+      prices: {},
+    },
+  ],
+  Math.random,
+);
+
 const deps: AppDeps = {
   log,
   newId: createIds(),
@@ -34,28 +60,25 @@ const deps: AppDeps = {
   maxBodyBytes: 1000,
   isDraining: () => draining,
   startedAt: new Date(1000),
-  catalog: createModelCatalog(
-    [
+  catalog,
+  prepareCall: (incoming) =>
+    prepareCall(
       {
-        id: "d",
-        modelName: "m",
-        provider: "openai",
-        upstreamModel: "u",
-        apiBase: "http://x",
-        apiKey: null,
-        apiVersion: null,
-        organization: null,
-        mockResponse: null,
-        refusedFields: [],
-        timeoutMs: 1,
-        idleTimeoutMs: 1,
-        priceList: null,
-        prices: {},
+        catalog,
+        termsOf: () => Promise.resolve(null),
+        admit: () => Promise.resolve({ kind: "unknown" }),
+        loadAccount: () => Promise.resolve(null),
+        ratesFor: () => null,
+        loadTokenizer,
+        now: () => new Date(),
+        isStoreUp: () => true,
+        customerIds: { headers: [], forwardedHeader: null, required: false, knownOnly: false },
+        failClosedWithoutStore: false,
+        policy: { unpriced: "flag", exceededStatus: 422, failClosedWithoutRedis: true },
       },
-    ],
-    Math.random,
-  ),
-  completeChat: (call) => {
+      incoming,
+    ),
+  completeChat: ({ call }) => {
     if (call.customerId === "boom") throw new Error("secret detail");
     if (call.customerId === "unbooked")
       throw new AppError("ledger_unavailable", "The charge for this call could not be recorded");
@@ -84,7 +107,24 @@ const deps: AppDeps = {
       },
     });
   },
-  showCustomer: (id) => Promise.resolve(id === "ada" ? { user_id: "ada" } : null),
+  customers: {
+    show: (id) => Promise.resolve(id === "ada" ? { user_id: "ada" } : null),
+    create: () => Promise.resolve({}),
+    update: () => Promise.resolve({}),
+    delete: () => Promise.resolve(0),
+    setBlocked: () => Promise.resolve([]),
+    list: () => Promise.resolve({ rows: [], nextCursor: null }),
+    dailyActivity: () => Promise.resolve({}),
+  },
+  budgets: {
+    create: () => Promise.resolve({}),
+    update: () => Promise.resolve({}),
+    delete: () => Promise.resolve({}),
+    find: () => Promise.resolve([]),
+    settings: () => Promise.resolve([]),
+    list: () => Promise.resolve({ rows: [], nextCursor: null }),
+  },
+  listAudit: () => Promise.resolve({ rows: [], nextCursor: null }),
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
     Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),

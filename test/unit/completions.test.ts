@@ -35,7 +35,7 @@ test.each([
   ['{"secret prompt": }', "invalid_json", /^(?!.*secret)The request body is not valid JSON/],
   ["[]", "invalid_request", /must be a JSON object/],
   ["null", "invalid_request", /must be a JSON object/],
-  [{ messages: MESSAGES }, "invalid_request", /'model' must be a non-empty string, got nothing/],
+  [{ model: "", messages: MESSAGES }, "invalid_request", /'model' must be a non-empty string, got an empty/],
   [{ model: 3, messages: MESSAGES }, "invalid_request", /'model' .* got a number/],
   [{ model: "m" }, "invalid_request", /'messages' .* got nothing/],
   [{ model: "m", messages: [] }, "invalid_request", /'messages' .* got an empty array/],

@@ -119,9 +119,10 @@ const formats = new Map(
 /** The local calendar by Intl alone: days since 1970 of the date on the wall, and months since year 0. */
 function wall(ms: number, timeZone: string, resetHour: number): { day: number; month: number } {
   const format = formats.get(timeZone)!;
-  const parts = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
-  let day = Date.UTC(parts["year"]!, parts["month"]! - 1, parts["day"]!) / 86_400_000;
-  if (parts["hour"]! < resetHour) day--;
+  const parts = new Map(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  const field = (name: Intl.DateTimeFormatPartTypes): number => parts.get(name) ?? Number.NaN;
+  let day = Date.UTC(field("year"), field("month") - 1, field("day")) / 86_400_000;
+  if (field("hour") < resetHour) day--;
   const date = new Date(day * 86_400_000);
   return { day, month: date.getUTCFullYear() * 12 + date.getUTCMonth() };
 }

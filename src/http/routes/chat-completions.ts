@@ -1,49 +1,63 @@
-import type { Call, Charged } from "../../completions/charge-call.ts";
+import type { Charged } from "../../completions/charge-call.ts";
 import { parseChatRequest } from "../../completions/chat-request.ts";
 import type { Answer } from "../../completions/complete-chat.ts";
-import { pickCustomerId } from "../../completions/customer-id.ts";
-import type { ModelCatalog } from "../../completions/model-catalog.ts";
+import type { IncomingChat, PreparedCall } from "../../completions/prepare-call.ts";
 import { formatNano } from "../../lib/money.ts";
 import { clientGone, clientSink } from "../client-sink.ts";
 import type { AppContext, HttpDeps } from "../context.ts";
 import { readBody } from "../read-body.ts";
 
 export interface ChatCompletionsDeps extends Pick<HttpDeps, "maxBodyBytes"> {
-  readonly catalog: ModelCatalog;
-  readonly completeChat: (call: Call, gone: AbortSignal) => Promise<Answer>;
+  readonly prepareCall: (incoming: IncomingChat) => Promise<PreparedCall>;
+  readonly completeChat: (prepared: PreparedCall, gone: AbortSignal) => Promise<Answer>;
 }
 
 /** POST /chat/completions: one call, charged before its last byte leaves. */
 export function chatCompletions(deps: ChatCompletionsDeps) {
   return async (ctx: AppContext): Promise<void> => {
     const startedAt = performance.now();
-    const request = parseChatRequest(await readBody(ctx.req, deps.maxBodyBytes));
-    const customerId = pickCustomerId(ctx.req.headers, request);
-    const { requestId, keyHash, logFields } = ctx.state;
-    const deployment = deps.catalog.pick(request.model);
-    Object.assign(logFields, {
-      customerId,
-      model: request.model,
-      deploymentId: deployment.id,
-      stream: request.stream,
-    });
+    const { requestId, keyHash } = ctx.state;
     ctx.set("x-litellm-call-id", callId(ctx) ?? requestId);
-    ctx.set("x-litellm-model-id", deployment.id);
-    ctx.set("x-litellm-attempted-retries", "0");
-    ctx.set("x-litellm-attempted-fallbacks", "0");
+    const request = parseChatRequest(await readBody(ctx.req, deps.maxBodyBytes));
     const gone = clientGone(ctx.res);
-    const answer = await deps.completeChat({ requestId, keyHash, customerId, request, deployment }, gone);
+    const prepared = await deps.prepareCall({ requestId, keyHash, headers: ctx.req.headers, request });
+    describeCall(ctx, prepared);
+    const answer = await deps.completeChat(prepared, gone);
     if (answer.kind === "body") {
       ctx.status = answer.status;
       ctx.set(answer.headers);
       const overheadMs = performance.now() - startedAt - answer.upstreamMs;
       ctx.set("x-litellm-overhead-duration-ms", overheadMs.toFixed(1));
-      if (answer.charged !== null) describeCharge(ctx, answer.charged);
+      if (answer.charged !== null) describeCharge(ctx, answer.charged, prepared);
       ctx.body = answer.body;
       return;
     }
     await sendStream(ctx, answer, gone);
   };
+}
+
+/** What is known of a call before its answer. */
+function describeCall(ctx: AppContext, { call, cappedTokens, remainingNano, terms }: PreparedCall): void {
+  const { customerId, model, deployment, request } = call;
+  Object.assign(ctx.state.logFields, {
+    customerId,
+    model,
+    deploymentId: deployment.id,
+    stream: request.stream,
+    ...(cappedTokens !== null && { cappedTokens }),
+  });
+  ctx.set("x-litellm-model-id", deployment.id);
+  ctx.set("x-litellm-attempted-retries", "0");
+  ctx.set("x-litellm-attempted-fallbacks", "0");
+  if (terms?.region != null) ctx.set("x-litellm-model-region", terms.region);
+  if (cappedTokens !== null) ctx.set("x-spendhook-max-tokens-capped", String(cappedTokens));
+  if (remainingNano !== null) setRemaining(ctx, remainingNano);
+  const resetAt = terms?.budget?.periodOf(new Date())?.end;
+  if (resetAt !== undefined) ctx.set("x-spendhook-budget-reset", resetAt.toISOString());
+}
+
+function setRemaining(ctx: AppContext, nano: bigint): void {
+  ctx.set("x-spendhook-budget-remaining", formatNano(nano > 0n ? nano : 0n));
 }
 
 async function sendStream(
@@ -64,10 +78,13 @@ async function sendStream(
   });
 }
 
-function describeCharge(ctx: AppContext, charged: Charged): void {
+function describeCharge(ctx: AppContext, charged: Charged, { terms }: PreparedCall): void {
   ctx.set("x-litellm-response-cost", formatNano(charged.costNano));
   if (charged.receipt?.state === "committed") {
-    ctx.set("x-spendhook-customer-spend", formatNano(charged.receipt.totals.spendNano));
+    const { spendNano } = charged.receipt.totals;
+    ctx.set("x-spendhook-customer-spend", formatNano(spendNano));
+    const maxNano = terms?.budget?.maxNano ?? null;
+    if (maxNano !== null) setRemaining(ctx, maxNano - spendNano);
   }
   logCharge(ctx, charged);
 }

@@ -1,0 +1,56 @@
+import type { CustomerTerms } from "../customers/customer-terms.ts";
+import { AppError } from "../errors.ts";
+import type { ChatRequest } from "./chat-request.ts";
+import type { CatalogEntry, ModelCatalog } from "./model-catalog.ts";
+import { regionClass } from "./model-region.ts";
+
+/**
+ * The model and one of its deployments that this customer may use. Throws customer_blocked,
+ * customer_model_denied, model_not_found or customer_region_denied, in this order.
+ */
+export function chooseDeployment(
+  catalog: ModelCatalog,
+  request: ChatRequest,
+  customer: { readonly id: string; readonly terms: CustomerTerms } | null,
+): { model: string; deployment: CatalogEntry } {
+  if (customer?.terms.blocked === true) {
+    throw new AppError("customer_blocked", `User blocked from making LLM API Calls. User=${customer.id}`);
+  }
+  const model = request.model ?? customer?.terms.defaultModel ?? null;
+  if (model === null) {
+    throw new AppError("invalid_request", "'model' must be a non-empty string, got nothing", {
+      param: "model",
+    });
+  }
+  const deployments = catalog.deploymentsOf(model);
+  const allowed = customer?.terms.models ?? [];
+  if (allowed.length > 0 && !allowed.some((pattern) => matches(pattern, model, deployments))) {
+    throw new AppError(
+      "customer_model_denied",
+      `The requested model '${model.slice(0, 200)}' is not in the allowed models for this customer. Check the models this customer can use and try again.`,
+      { param: "model" },
+    );
+  }
+  const region = customer?.terms.region ?? null;
+  if (region === null || deployments.length === 0) return { model, deployment: catalog.pick(model) };
+  const inRegion = deployments.filter((deployment) => regionClass(deployment.region) === region);
+  const deployment = catalog.pickFrom(inRegion);
+  if (deployment === null) {
+    throw new AppError(
+      "customer_region_denied",
+      `The model '${model}' has no deployment in the region '${region}', which is the only one allowed for this customer`,
+      { param: "model" },
+    );
+  }
+  return { model, deployment };
+}
+
+/** A name, or `provider/*` for all of a provider's models. */
+function matches(pattern: string, model: string, deployments: readonly CatalogEntry[]): boolean {
+  if (pattern === model || pattern === "*") return true;
+  if (!pattern.endsWith("/*")) return false;
+  const provider = pattern.slice(0, -2);
+  return (
+    model.startsWith(`${provider}/`) || deployments.some((deployment) => deployment.provider === provider)
+  );
+}

@@ -1,0 +1,48 @@
+import type { Redis } from "ioredis";
+import { createTermsCache, type TermsCache } from "../customers/customer-terms.ts";
+import { createTermsStore } from "../customers/terms-store.ts";
+import { repeat } from "../lib/repeat.ts";
+import { type Change, openChangeFeed } from "../queues/change-feed.ts";
+import type { Account } from "../spend/account.ts";
+import { Admission, RENEW_INTERVAL_MS } from "../spend/admission.ts";
+import { createAdmissionRedis } from "../spend/admission-redis.ts";
+import type { Parts } from "./parts.ts";
+
+/** What decides over calls: customers' terms, and the counters that all processes share. */
+export interface Limits {
+  readonly terms: TermsCache;
+  readonly admission: Admission;
+  readonly loadAccount: (customerId: string) => Promise<Account | null>;
+  /** Tells every process what an operator has changed. */
+  readonly tell: (change: Change) => void;
+}
+
+export function openLimits({ config, store, closer, log }: Parts, redis: Redis): Limits {
+  const termsStore = createTermsStore(store, config.budgets);
+  const loadAccount = (customerId: string): Promise<Account | null> =>
+    termsStore.loadAccount(customerId, new Date());
+  const terms = createTermsCache({ load: termsStore.loadTerms, nowMs: () => performance.now(), log });
+  const feed = openChangeFeed(
+    redis,
+    {
+      onChange: (change) => {
+        if (change.kind === "customers") terms.forget(change.ids);
+        else if (change.kind === "budget") terms.forgetAll();
+        else admission.holdAgain(change.customerId).catch(() => {});
+      },
+      onGap: () => terms.forgetAll(),
+    },
+    log,
+  );
+  closer.add("changes", () => feed.close());
+  const admission = new Admission({
+    redis: createAdmissionRedis(redis, (customerId) => feed.tell({ kind: "holds", customerId })),
+    loadAccount,
+    log,
+  });
+  closer.add(
+    "holds",
+    repeat(RENEW_INTERVAL_MS, () => admission.renew()),
+  );
+  return { terms, admission, loadAccount, tell: (change) => feed.tell(change) };
+}

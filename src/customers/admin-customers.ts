@@ -1,0 +1,233 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "../errors.ts";
+import { NEW_ACCOUNT } from "../spend/account.ts";
+import { inTransaction } from "../store/in-transaction.ts";
+import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import {
+  type AdminDeps,
+  audit,
+  type Change,
+  customerMissing,
+  requireBudget,
+  showCustomer,
+  showCustomers,
+} from "./admin.ts";
+import { amount, type BudgetFields, changeLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
+import type { NewCustomer, UpdateCustomer } from "./customer-fields.ts";
+
+type Shown = Record<string, unknown>;
+
+/** Creates a customer, with a budget of its own if any limit is given. Throws customer_exists and others. */
+export async function createCustomer(deps: AdminDeps, actor: string, body: NewCustomer): Promise<Shown> {
+  checkDefaultModel(deps, body.default_model);
+  const shown = await inTransaction(deps.store, async (session) => {
+    const change: Change = { deps, session, actor, now: deps.now() };
+    const { customers } = deps.store.collections;
+    const known = await customers.findOne({ _id: body.user_id }, { session });
+    if (known !== null && known.deletedAt === null) {
+      throw new AppError(
+        "customer_exists",
+        `Customer already exists, passed user_id=${body.user_id}. Please pass a new user_id.`,
+        { param: "user_id" },
+      );
+    }
+    const customer = newCustomer(known, body, change.now);
+    customer.budgetId = await chooseBudget(change, customer, body);
+    await customers.replaceOne({ _id: customer._id }, customer, { session, upsert: true });
+    const after = await showCustomer(deps, customer, session);
+    await audit(change, { action: "customer.create", targetId: customer._id, before: null, after });
+    return after;
+  });
+  deps.changed({ customers: [body.user_id] });
+  return shown;
+}
+
+/** A customer that was deleted before comes back with its numbering and its lifetime spend, and nothing else. */
+function newCustomer(known: CustomerDoc | null, body: NewCustomer, now: Date): CustomerDoc {
+  const offset = amount("spend", body.spend) ?? 0n;
+  const sequence = known?.sequence ?? 0n;
+  return {
+    _id: body.user_id,
+    ...NEW_ACCOUNT,
+    alerts: [],
+    modelSpend: [],
+    lifetimeSpendNano: known?.lifetimeSpendNano ?? 0n,
+    sequence,
+    spendFromSequence: sequence,
+    spendNano: offset,
+    spendOffsetNano: offset,
+    alias: body.alias ?? null,
+    blocked: body.blocked ?? false,
+    models: body.models ?? [],
+    budgetId: null,
+    defaultModel: body.default_model ?? null,
+    allowedModelRegion: body.allowed_model_region ?? null,
+    objectPermission: body.object_permission == null ? null : JSON.stringify(body.object_permission),
+    lastCallAt: null,
+    reviewAt: now,
+    deletedAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/** Changes what is given; `null` clears. A changed limit of a shared tier becomes a private copy. */
+export async function updateCustomer(deps: AdminDeps, actor: string, body: UpdateCustomer): Promise<Shown> {
+  checkDefaultModel(deps, body.default_model);
+  const shown = await inTransaction(deps.store, async (session) => {
+    const change: Change = { deps, session, actor, now: deps.now() };
+    const { customers } = deps.store.collections;
+    const known = await customers.findOne({ _id: body.user_id, deletedAt: null }, { session });
+    if (known === null) throw customerMissing(body.user_id, "user_id");
+    const before = await showCustomer(deps, known, session);
+    const settings = {
+      ...(body.alias !== undefined && { alias: body.alias }),
+      ...(body.blocked !== undefined && { blocked: body.blocked ?? false }),
+      ...(body.models !== undefined && { models: body.models ?? [] }),
+      ...(body.default_model !== undefined && { defaultModel: body.default_model }),
+      ...(body.allowed_model_region !== undefined && { allowedModelRegion: body.allowed_model_region }),
+      ...(body.object_permission !== undefined && {
+        objectPermission: body.object_permission === null ? null : JSON.stringify(body.object_permission),
+      }),
+      budgetId: await chooseBudget(change, known, body),
+      reviewAt: change.now,
+      updatedAt: change.now,
+    };
+    await customers.updateOne({ _id: known._id }, { $set: settings }, { session });
+    const after = await showCustomer(deps, { ...known, ...settings }, session);
+    await audit(change, { action: "customer.update", targetId: known._id, before, after });
+    return after;
+  });
+  deps.changed({ customers: [body.user_id] });
+  return shown;
+}
+
+/** The budget a customer has after this change, written if it is its own. */
+async function chooseBudget(
+  change: Change,
+  customer: CustomerDoc,
+  body: BudgetFields & { budget_id?: string | null | undefined },
+): Promise<string | null> {
+  const { deps, session } = change;
+  const { budgets } = deps.store.collections;
+  const current =
+    customer.budgetId === null ? null : await budgets.findOne({ _id: customer.budgetId }, { session });
+  const wanted = body.budget_id == null ? null : await requireBudget(change, body.budget_id);
+  const base = body.budget_id === undefined ? current : wanted;
+  const owned = current?.customerId === customer._id ? current : null;
+  if (hasBudgetFields(body) && (base !== null || !onlyClears(body))) {
+    return writeCopy(change, { owned, base, body, customerId: customer._id });
+  }
+  if (owned !== null && base?._id !== owned._id) await budgets.deleteOne({ _id: owned._id }, { session });
+  return base?._id ?? null;
+}
+
+/** A tier is everybody's: what is changed for one customer is changed in a copy of its own. */
+async function writeCopy(
+  { deps, session, actor, now }: Change,
+  from: { owned: BudgetDoc | null; base: BudgetDoc | null; body: BudgetFields; customerId: string },
+): Promise<string> {
+  const { owned, base } = from;
+  const copy: BudgetDoc = {
+    ...changeLimits(base ?? NO_LIMITS, from.body),
+    _id: owned?._id ?? randomUUID(),
+    customerId: from.customerId,
+    // Periods go on from the same anchor: a changed limit is no new period.
+    createdAt: base?.createdAt ?? now,
+    createdBy: owned?.createdBy ?? actor,
+    updatedAt: now,
+    updatedBy: actor,
+  };
+  await deps.store.collections.budgets.replaceOne({ _id: copy._id }, copy, { session, upsert: true });
+  return copy._id;
+}
+
+/** Clearing limits that are not there makes no budget. */
+function onlyClears(body: BudgetFields): boolean {
+  return Object.values(changeLimits(NO_LIMITS, body)).every(
+    (limit) => limit === null || (Array.isArray(limit) && limit.length === 0),
+  );
+}
+
+function checkDefaultModel(deps: AdminDeps, model: string | null | undefined): void {
+  if (model == null || deps.modelNames.includes(model)) return;
+  throw new AppError(
+    "default_model_unknown",
+    deps.modelNames.length === 0
+      ? "No models configured on proxy"
+      : `Default Model not on proxy. Configure via config.yaml. Default_model=${model}, proxy_model_names=${JSON.stringify(deps.modelNames)}`,
+    { param: "default_model" },
+  );
+}
+
+/** Deletes all of these customers or none. Their ledger stays, and their numbering goes on if they return. */
+export async function deleteCustomers(
+  deps: AdminDeps,
+  actor: string,
+  ids: readonly string[],
+): Promise<number> {
+  const wanted = [...new Set(ids)];
+  await inTransaction(deps.store, async (session) => {
+    const change: Change = { deps, session, actor, now: deps.now() };
+    const { customers, budgets } = deps.store.collections;
+    const found = await customers.find({ _id: { $in: wanted }, deletedAt: null }, { session }).toArray();
+    const missing = wanted.filter((id) => !found.some(({ _id }) => _id === id));
+    if (missing.length > 0) {
+      throw new AppError("customer_not_found", `End User Id(s)=${missing.join(", ")} do not exist in db`, {
+        param: "user_ids",
+      });
+    }
+    for (const customer of found) {
+      const before = await showCustomer(deps, customer, session);
+      await customers.replaceOne({ _id: customer._id }, tombstone(customer, change.now), { session });
+      await audit(change, { action: "customer.delete", targetId: customer._id, before, after: null });
+    }
+    await budgets.deleteMany({ customerId: { $in: wanted } }, { session });
+  });
+  deps.changed({ customers: wanted });
+  return wanted.length;
+}
+
+function tombstone(customer: CustomerDoc, now: Date): CustomerDoc {
+  const empty = newCustomer(customer, { user_id: customer._id }, now);
+  return { ...empty, reviewAt: null, deletedAt: now, createdAt: customer.createdAt };
+}
+
+/** Blocks or unblocks; blocking creates ids that nobody has yet. Answers the customers that exist. */
+export async function setBlocked(
+  deps: AdminDeps,
+  actor: string,
+  { ids, blocked }: { ids: readonly string[]; blocked: boolean },
+): Promise<Shown[]> {
+  const wanted = [...new Set(ids)];
+  const shown = await inTransaction(deps.store, async (session) => {
+    const change: Change = { deps, session, actor, now: deps.now() };
+    const { customers } = deps.store.collections;
+    const found = await customers.find({ _id: { $in: wanted } }, { session }).toArray();
+    const known = new Map(found.map((customer) => [customer._id, customer]));
+    const after: CustomerDoc[] = [];
+    for (const id of wanted) {
+      const customer = known.get(id);
+      const exists = customer !== undefined && customer.deletedAt === null;
+      if (!exists && !blocked) continue;
+      if (exists && customer.blocked === blocked) {
+        after.push(customer);
+        continue;
+      }
+      const next = exists
+        ? { ...customer, blocked, updatedAt: change.now }
+        : newCustomer(customer ?? null, { user_id: id, blocked }, change.now);
+      await customers.replaceOne({ _id: id }, next, { session, upsert: true });
+      await audit(change, {
+        action: blocked ? "customer.block" : "customer.unblock",
+        targetId: id,
+        before: exists ? { blocked: customer.blocked } : null,
+        after: { blocked },
+      });
+      after.push(next);
+    }
+    return showCustomers(deps, after, session);
+  });
+  deps.changed({ customers: wanted });
+  return shown;
+}

@@ -1,0 +1,96 @@
+import type { ClientSession } from "mongodb";
+import { AppError } from "../errors.ts";
+import type { NewId } from "../lib/ids.ts";
+import type { TermsDefaults } from "../spend/budget-terms.ts";
+import type { Store } from "../store/connect.ts";
+import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import type { ShowBudget } from "./budget-json.ts";
+import { customerJson } from "./customer-json.ts";
+
+/** What the operator's changes to customers and budgets need. */
+export interface AdminDeps {
+  readonly store: Store;
+  readonly newId: NewId;
+  readonly now: () => Date;
+  readonly defaults: TermsDefaults;
+  readonly defaultBudgetId: string | null;
+  /** Models that callers may name. */
+  readonly modelNames: readonly string[];
+  /** Told after each change, so that every process sees it at once. */
+  readonly changed: (change: { customers: readonly string[] } | { budget: string }) => void;
+}
+
+/** Who makes a change, and in which transaction. */
+export interface Change {
+  readonly deps: AdminDeps;
+  readonly session: ClientSession;
+  /** SHA-256 of the operator's API key. */
+  readonly actor: string;
+  readonly now: Date;
+}
+
+export function showing(deps: AdminDeps): ShowBudget {
+  return { defaults: deps.defaults, now: deps.now() };
+}
+
+/** Customers as the API shows them, in the order given. */
+export async function showCustomers(
+  deps: AdminDeps,
+  customers: readonly CustomerDoc[],
+  session?: ClientSession,
+): Promise<Record<string, unknown>[]> {
+  const tiers = new Set(customers.map(({ budgetId }) => budgetId ?? deps.defaultBudgetId));
+  const ids = [...tiers].filter((id) => id !== null);
+  const docs =
+    ids.length === 0
+      ? []
+      : await deps.store.collections.budgets.find({ _id: { $in: ids } }, session && { session }).toArray();
+  const budgets = new Map(docs.map((doc) => [doc._id, doc]));
+  const find = (id: string | null): BudgetDoc | null => (id !== null && budgets.get(id)) || null;
+  const show = showing(deps);
+  return customers.map((customer) => {
+    const own = find(customer.budgetId);
+    return customerJson(customer, { own, applies: own ?? find(deps.defaultBudgetId) }, show);
+  });
+}
+
+export async function showCustomer(
+  deps: AdminDeps,
+  customer: CustomerDoc,
+  session?: ClientSession,
+): Promise<Record<string, unknown>> {
+  const [shown] = await showCustomers(deps, [customer], session);
+  return shown ?? {};
+}
+
+/** Writes down who changed what, in the transaction of the change itself. */
+export async function audit(
+  { deps, session, actor, now }: Change,
+  entry: { action: string; targetId: string; before: object | null; after: object | null },
+): Promise<void> {
+  const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
+  await deps.store.collections.audit.insertOne(
+    {
+      _id: deps.newId("aud"),
+      at: now,
+      actor,
+      action: entry.action,
+      targetId: entry.targetId,
+      before: text(entry.before),
+      after: text(entry.after),
+    },
+    { session },
+  );
+}
+
+export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {
+  const budget = await deps.store.collections.budgets.findOne({ _id: id }, { session });
+  if (budget === null) {
+    throw new AppError("budget_not_found", `Budget with id '${id}' does not exist.`, { param: "budget_id" });
+  }
+  return budget;
+}
+
+export function customerMissing(id: string, param: string): AppError {
+  return new AppError("customer_not_found", `End User Id=${id} does not exist in db`, { param });
+}

@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { budgetFields } from "./budget-fields.ts";
+
+const MAX_ID_BYTES = 1024;
+const MAX_MODELS = 1000;
+
+/** A customer's id: any well-formed text up to 1 KiB of UTF-8. */
+export const customerId = z
+  .string()
+  .min(1, "Input should not be empty")
+  .refine((id) => id.isWellFormed(), "Input should be well-formed Unicode")
+  .refine(
+    (id) => Buffer.byteLength(id) <= MAX_ID_BYTES,
+    `Input should be at most ${MAX_ID_BYTES} bytes of UTF-8`,
+  );
+
+const budgetId = z.string().min(1).max(255);
+const ids = z.strictObject({ user_ids: z.array(customerId).max(1000) });
+
+const settings = {
+  alias: z.string().max(1024).nullish(),
+  allowed_model_region: z.enum(["eu", "us"]).nullish(),
+  default_model: z.string().min(1).nullish(),
+  models: z.array(z.string().max(8192)).max(MAX_MODELS).nullish(),
+  object_permission: z.record(z.string(), z.unknown()).nullish(),
+  budget_id: budgetId.nullish(),
+  ...budgetFields,
+} as const;
+
+const EITHER = {
+  message: "Set either 'max_budget' or 'budget_id', not both.",
+  path: ["max_budget"],
+};
+
+/** POST /customer/new. `metadata` is taken and not kept, as in LiteLLM. */
+export const newCustomerSchema = z
+  .strictObject({
+    user_id: customerId,
+    blocked: z.boolean().nullish(),
+    spend: z.union([z.number(), z.string()]).nullish(),
+    metadata: z.unknown().optional(),
+    ...settings,
+  })
+  .refine((body) => body.max_budget == null || body.budget_id == null, EITHER);
+
+/** POST /customer/update: what is absent stays, `null` clears. */
+export const updateCustomerSchema = z.strictObject({
+  user_id: customerId,
+  blocked: z.boolean().nullish(),
+  metadata: z.unknown().optional(),
+  ...settings,
+});
+
+export const customerIdsSchema = ids;
+
+export type NewCustomer = z.infer<typeof newCustomerSchema>;
+export type UpdateCustomer = z.infer<typeof updateCustomerSchema>;
+
+/** POST /budget/new. */
+export const newBudgetSchema = z.strictObject({ budget_id: budgetId.nullish(), ...budgetFields });
+/** POST /budget/update. LiteLLM answers a missing id itself, so it is optional here. */
+export const updateBudgetSchema = newBudgetSchema;
+export const budgetIdsSchema = z.strictObject({ budgets: z.array(z.string()).max(1000) });
+export const deleteBudgetSchema = z.strictObject({ id: z.string() });
+
+export type NewBudget = z.infer<typeof newBudgetSchema>;

@@ -1,0 +1,75 @@
+import { errorFields, type Log } from "../lib/log.ts";
+import type { NewId } from "../lib/ids.ts";
+import { NEW_ACCOUNT, reviewAccount } from "./account.ts";
+import { classifyCommitFailure, type LedgerStore } from "./ledger-store.ts";
+import {
+  type AccountWrite,
+  type BatchPlan,
+  budgetEvent,
+  type EventPlanner,
+  planDeliveries,
+  type Standing,
+} from "./plan-batch.ts";
+
+export interface ReviewDeps {
+  readonly store: Pick<LedgerStore, "commit" | "findDue">;
+  readonly planner: EventPlanner;
+  readonly newId: NewId;
+  readonly now: () => Date;
+  /** Told the new delivery ids after each transaction; must not throw. */
+  readonly announce: (deliveryIds: readonly string[]) => void;
+  readonly log: Log;
+}
+
+export const REVIEW_INTERVAL_MS = 1000;
+const PAGE = 200;
+
+/**
+ * Tells what nobody's call has told: periods that have ended, and limits that a change has put on the other
+ * side of a customer's spend. Resolves with how many accounts it looked at. Safe in several processes at
+ * once: the account and its events change in one transaction.
+ */
+export async function reviewAccounts(deps: ReviewDeps): Promise<number> {
+  let reviewed = 0;
+  for (;;) {
+    const due = await deps.store.findDue(deps.now(), PAGE);
+    if (due.length > 0) await reviewPage(deps, due);
+    reviewed += due.length;
+    if (due.length < PAGE) return reviewed;
+  }
+}
+
+/** One transaction for all; where that conflicts with calls that are being charged, one for each. */
+async function reviewPage(deps: ReviewDeps, customerIds: readonly string[]): Promise<void> {
+  try {
+    await commitReview(deps, customerIds);
+  } catch (error) {
+    if (classifyCommitFailure(error) !== "conflict" || customerIds.length === 1) throw error;
+    for (const id of customerIds) {
+      await commitReview(deps, [id]).catch((reason: unknown) => {
+        // It is still due: the next pass has it again.
+        deps.log.debug({ customerId: id, ...errorFields(reason) }, "review.conflict");
+      });
+    }
+  }
+}
+
+async function commitReview(deps: ReviewDeps, customerIds: readonly string[]): Promise<void> {
+  const plan = await deps.store.commit(customerIds, (before) => planReview(deps, before));
+  deps.announce(plan.deliveries.map(({ _id }) => _id));
+}
+
+function planReview(deps: ReviewDeps, before: ReadonlyMap<string, Standing>): BatchPlan {
+  const now = deps.now();
+  const customers: AccountWrite[] = [];
+  const events = [...before].flatMap(([customerId, { account: known, terms }]) => {
+    const { account, facts } = reviewAccount(known ?? NEW_ACCOUNT, terms, now);
+    customers.push({ customerId, account, terms, lastCallAt: null });
+    return facts.map((fact) => {
+      const news = { id: deps.newId("evt"), customerId, at: now, fact, account, terms };
+      return budgetEvent({ ...news, requestId: null, keyHash: null }, deps.planner, now);
+    });
+  });
+  const deliveries = events.flatMap((event) => planDeliveries(event, now));
+  return { customers, events, deliveries, daily: [], totals: [] };
+}
