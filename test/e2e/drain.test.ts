@@ -19,7 +19,7 @@ let open: () => void;
 beforeEach(async () => {
   const gate = Promise.withResolvers<void>();
   open = gate.resolve;
-  const scene = await startScene(["stream", "whole"], { LOG_LEVEL: "info" });
+  const scene = await startScene(["stream", "whole"], { env: { LOG_LEVEL: "info" } });
   ({ upstream, receiver, stack } = scene);
   upstream.on("stream", async (exchange) => {
     openStream(exchange);

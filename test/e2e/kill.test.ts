@@ -21,7 +21,7 @@ let load: Load;
 
 beforeEach(async () => {
   // A port of its own: whoever is started again must be found where it was.
-  const scene = await startScene(["steady"], { PORT: String(await freePort(LOOPBACK)) });
+  const scene = await startScene(["steady"], { env: { PORT: String(await freePort(LOOPBACK)) } });
   ({ receiver, stack } = scene);
   load = new Load(stack, { model: "steady", clients: CLIENTS, customers: CUSTOMERS });
   return async () => {

@@ -9,6 +9,8 @@ import { waitUntil } from "./wait-until.ts";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
 export const MASTER_KEY = "sk-operator-5c1f0e7a";
+/** All processes of one store seal their secrets with the same key. */
+export const SECRETS_KEY = Buffer.alloc(32, "test").toString("base64");
 
 export interface StackOptions {
   /** The content of config.yaml; a string is a path to use as it is. */
@@ -75,6 +77,11 @@ export class Stack {
   get redisUrl(): string {
     return this.#run.redisUrl;
   }
+  /** The configuration file it runs with. */
+  get configFile(): string {
+    const { config } = this.#options;
+    return typeof config === "string" ? config : path.join(this.#folder, "config.yaml");
+  }
   /** Everything that all its processes have printed, over all starts. */
   get output(): string {
     return this.#output;
@@ -96,7 +103,7 @@ export class Stack {
 
   #spawn(): ChildProcess {
     const { config, env, command } = this.#options;
-    const file = typeof config === "string" ? config : path.join(this.#folder, "config.yaml");
+    const file = this.configFile;
     if (typeof config !== "string") writeFileSync(file, stringify(config));
     const [program, ...args] = command ?? [process.execPath, "src/start.ts"];
     const child = spawn(program, args, {
