@@ -1,7 +1,7 @@
 import { Router } from "@koa/router";
 import Koa from "koa";
 import type { ModelCatalog } from "./completions/model-catalog.ts";
-import { authenticate } from "./http/authenticate.ts";
+import { authenticate, authenticateOperator } from "./http/authenticate.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
 import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
@@ -10,8 +10,10 @@ import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-co
 import { type ActivityRoutesDeps, activityRoutes } from "./http/routes/activity.ts";
 import { type BudgetRoutesDeps, budgetRoutes } from "./http/routes/budgets.ts";
 import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
+import { type DashboardDeps, dashboardRoutes } from "./http/routes/dashboard.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
 import { models } from "./http/routes/models.ts";
+import { type SessionRoutesDeps, sessionRoutes } from "./http/routes/session.ts";
 import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
 import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
 
@@ -22,6 +24,8 @@ export interface AppDeps
     CustomerRoutesDeps,
     BudgetRoutesDeps,
     SpendRoutesDeps,
+    SessionRoutesDeps,
+    DashboardDeps,
     WebhookRoutesDeps {
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
@@ -41,19 +45,26 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const completions = ["/chat/completions", "/v1/chat/completions"];
   calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
-  customerRoutes(calls, deps);
-  activityRoutes(calls, deps);
-  budgetRoutes(calls, deps);
-  calls.get("/spend/explain/:requestId", explainSpend(deps));
+
+  const management = new Router<RequestState>();
+  management.use(authenticateOperator(deps.masterKeyHash, deps.sessions));
+  customerRoutes(management, deps);
+  activityRoutes(management, deps);
+  budgetRoutes(management, deps);
+  management.get("/spend/explain/:requestId", explainSpend(deps));
   const webhooks = webhookRoutes(deps);
-  calls.get("/webhook/endpoints", webhooks.list);
-  calls.get("/webhook/endpoints/:id", webhooks.show);
-  calls.get("/webhook/endpoints/:id/secret", webhooks.secret);
-  calls.post("/webhook/endpoints/:id/resume", webhooks.resume);
+  management.get("/webhook/endpoints", webhooks.list);
+  management.get("/webhook/endpoints/:id", webhooks.show);
+  management.get("/webhook/endpoints/:id/secret", webhooks.secret);
+  management.post("/webhook/endpoints/:id/resume", webhooks.resume);
+
+  sessionRoutes(open, deps);
+  dashboardRoutes(open, deps);
 
   app.use(requestLog(deps));
   app.use(respondErrors(deps.log));
   app.use(calls.routes()).use(calls.allowedMethods());
+  app.use(management.routes()).use(management.allowedMethods());
   app.use(open.routes()).use(open.allowedMethods());
   return app;
 }

@@ -1,10 +1,14 @@
+import path from "node:path";
 import type { AppDeps } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Log } from "../lib/log.ts";
 import { untilDone } from "../lib/repeat.ts";
 import { hashApiKey } from "../lib/secrets.ts";
+import { createSignInThrottle } from "../http/sign-in-throttle.ts";
 import { createReadinessCheck } from "../readiness.ts";
+import { createSessions } from "../sessions/sessions.ts";
+import { createSessionTokens } from "../sessions/session-token.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
 import { createLedgerStore } from "../spend/ledger-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
@@ -17,6 +21,7 @@ import { openLimits } from "./limits.ts";
 import { openEndpoints, openParts, openQueue, type Parts } from "./parts.ts";
 
 const READY_PING_MS = 1000;
+const DASHBOARD_DIR = path.join(import.meta.dirname, "../../dist/dashboard");
 
 export interface Proxy {
   readonly app: AppDeps;
@@ -60,6 +65,14 @@ export function composeProxy(config: Config, log: Log): Proxy {
       startedAt: new Date(),
       ...openCompletions(parts, { ledger, limits }),
       ...openAdmin(parts, limits),
+      dashboardDir: DASHBOARD_DIR,
+      signInThrottle: createSignInThrottle(() => performance.now()),
+      sessions: createSessions({
+        store,
+        newId,
+        tokens: createSessionTokens(config.masterKey),
+        now: () => new Date(),
+      }),
       checkReadiness: createReadinessCheck({
         isPrepared,
         isDraining,

@@ -8,6 +8,7 @@ import type {
   DeliveryDoc,
   EndpointDoc,
   EventDoc,
+  SessionDoc,
 } from "./documents.ts";
 
 export interface Collections {
@@ -18,6 +19,7 @@ export interface Collections {
   readonly dailySpend: Collection<DailySpendDoc>;
   readonly endpoints: Collection<EndpointDoc>;
   readonly audit: Collection<AuditDoc>;
+  readonly sessions: Collection<SessionDoc>;
 }
 
 export interface Store {
@@ -74,6 +76,7 @@ export function connectStore(options: ConnectOptions): Store {
       dailySpend: db.collection("daily_spend"),
       endpoints: db.collection("webhook_endpoints"),
       audit: db.collection("audit_log"),
+      sessions: db.collection("sessions"),
     },
     ping: async (timeoutMs) => {
       await withDeadline(db.command({ ping: 1 }), timeoutMs);

@@ -232,3 +232,10 @@ export interface EndpointDoc {
   createdAt: Date;
   updatedAt: Date;
 }
+
+/** A dashboard that is signed in; the row's end is the session's end. */
+export interface SessionDoc {
+  _id: string;
+  createdAt: Date;
+  expiresAt: Date;
+}

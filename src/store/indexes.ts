@@ -49,6 +49,14 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
       serves: "GET /audit of one customer or budget",
     },
   ],
+  sessions: [
+    {
+      key: { expiresAt: 1 },
+      name: "expiry",
+      expireAfterSeconds: 0,
+      serves: "sessions that have expired are deleted",
+    },
+  ],
   webhook_endpoints: [],
 };
 

@@ -133,6 +133,14 @@ const deps: AppDeps = {
   resumeEndpoint: (id) =>
     Promise.resolve(id === "default" ? { ...endpoint, state: "enabled", disabledReason: null } : null),
   openSecret: () => "whsec_x",
+  dashboardDir: "/nowhere",
+  signInThrottle: { waitSeconds: () => 0, failed: () => {} },
+  sessions: {
+    begin: () => Promise.reject(new Error("not here")),
+    find: () => Promise.resolve(null),
+    end: () => Promise.resolve(),
+    isCsrf: () => false,
+  },
 };
 
 let server: Server;
