@@ -9,6 +9,7 @@ import { respondErrors } from "./http/respond-errors.ts";
 import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-completions.ts";
 import { type ActivityRoutesDeps, activityRoutes } from "./http/routes/activity.ts";
 import { type BudgetRoutesDeps, budgetRoutes } from "./http/routes/budgets.ts";
+import { type CustomerDetailsDeps, customerDetailRoutes } from "./http/routes/customer-details.ts";
 import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
 import { type DashboardDeps, dashboardRoutes } from "./http/routes/dashboard.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
@@ -30,7 +31,9 @@ export interface AppDeps
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
   readonly catalog: ModelCatalog;
-  readonly customers: CustomerRoutesDeps["customers"] & ActivityRoutesDeps["customers"];
+  readonly customers: CustomerRoutesDeps["customers"] &
+    CustomerDetailsDeps["customers"] &
+    ActivityRoutesDeps["customers"];
 }
 
 /** The HTTP application: the order of its middleware and its routes. Does no I/O of its own. */
@@ -50,6 +53,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   management.use(authenticateOperator(deps.masterKeyHash, deps.sessions));
   customerRoutes(management, deps);
   activityRoutes(management, deps);
+  customerDetailRoutes(management, deps);
   budgetRoutes(management, deps);
   management.get("/spend/explain/:requestId", explainSpend(deps));
   const webhooks = webhookRoutes(deps);

@@ -4,6 +4,7 @@ import type { AccountDoc, ChargeEventDoc, CustomerDoc } from "../store/documents
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
 import { type AccountWrite, type BatchPlan, eventIdOf, type Standing } from "./plan-batch.ts";
+import { utilizationOf } from "./utilization.ts";
 
 /** Plans the writes once the transaction has read its customers and their budgets. */
 export type PlanWrites = (before: ReadonlyMap<string, Standing>) => BatchPlan;
@@ -157,7 +158,7 @@ async function writePlan(collections: Collections, plan: BatchPlan, session: Cli
  * The account's new values are set, not added: the transaction has read the old ones, and conflicts with
  * whoever changes them meanwhile.
  */
-function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: Date) {
+function accountUpdate({ customerId, account, terms, lastCallAt }: AccountWrite, now: Date) {
   const { spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano } = account;
   const { periodStart, periodEnd, alerts, modelSpend } = account;
   return {
@@ -173,6 +174,7 @@ function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: D
         periodEnd,
         alerts,
         modelSpend,
+        utilization: utilizationOf(spendNano, terms?.maxNano ?? null),
         reviewAt: earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]),
         updatedAt: now,
         // A deleted customer who calls again is a customer again.
@@ -214,9 +216,13 @@ async function abandon(session: ClientSession): Promise<void> {
 /** What a customer is beside its account when its first call creates it. */
 export function newCustomerFields(
   now: Date,
-): Omit<CustomerDoc, "_id" | keyof AccountDoc | "lastCallAt" | "reviewAt" | "deletedAt" | "updatedAt"> {
+): Omit<
+  CustomerDoc,
+  "_id" | keyof AccountDoc | "lastCallAt" | "utilization" | "reviewAt" | "deletedAt" | "updatedAt"
+> {
   return {
     alias: null,
+    aliasKey: null,
     blocked: false,
     models: [],
     budgetId: null,

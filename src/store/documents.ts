@@ -40,6 +40,8 @@ export interface CustomerDoc extends AccountDoc {
   /** The customer id as the caller sent it. */
   _id: string;
   alias: string | null;
+  /** The alias as it is searched by: without case. */
+  aliasKey: string | null;
   blocked: boolean;
   /** Models the customer may use; empty = all. */
   models: string[];
@@ -49,6 +51,11 @@ export interface CustomerDoc extends AccountDoc {
   /** LiteLLM's object_permission as JSON text, kept and shown. */
   objectPermission: string | null;
   lastCallAt: Date | null;
+  /**
+   * `spendNano` as a share of the maximum of the budget in force, as `utilizationOf` gives it; null without
+   * a maximum. Derived, to be sorted by: true again within a maintenance pass after a tier has changed.
+   */
+  utilization: number | null;
   /** When maintenance has to look at the account: the period's end, or now after a change of its limits. */
   reviewAt: Date | null;
   /** Set for a deleted customer: its ledger and the numbering of its charges go on. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
 import { loadTokenizer } from "../../src/completions/count-tokens.ts";
@@ -115,6 +116,10 @@ const deps: AppDeps = {
     setBlocked: () => Promise.resolve([]),
     list: () => Promise.resolve({ rows: [], nextCursor: null }),
     dailyActivity: () => Promise.resolve({}),
+    calls: () => Promise.resolve({ rows: [], nextCursor: null }),
+    activity: () => Promise.resolve({}),
+    move: () => Promise.resolve({}),
+    exportCsv: () => Readable.from([]),
   },
   budgets: {
     create: () => Promise.resolve({}),
@@ -122,6 +127,7 @@ const deps: AppDeps = {
     delete: () => Promise.resolve({}),
     find: () => Promise.resolve([]),
     settings: () => Promise.resolve([]),
+    preview: () => Promise.resolve({}),
     list: () => Promise.resolve({ rows: [], nextCursor: null }),
   },
   listAudit: () => Promise.resolve({ rows: [], nextCursor: null }),
