@@ -13,9 +13,15 @@ import { type CustomerDetailsDeps, customerDetailRoutes } from "./http/routes/cu
 import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
 import { type DashboardDeps, dashboardRoutes } from "./http/routes/dashboard.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
-import { models } from "./http/routes/models.ts";
+import { type LiveDeps, liveEvents } from "./http/routes/live.ts";
+import { modelInfo, type ModelInfoDeps, models } from "./http/routes/models.ts";
 import { type SessionRoutesDeps, sessionRoutes } from "./http/routes/session.ts";
-import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
+import {
+  explainSpend,
+  type OverviewDeps,
+  overviewOfSpend,
+  type SpendRoutesDeps,
+} from "./http/routes/spend.ts";
 import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
 
 export interface AppDeps
@@ -25,12 +31,16 @@ export interface AppDeps
     CustomerRoutesDeps,
     BudgetRoutesDeps,
     SpendRoutesDeps,
+    OverviewDeps,
+    ModelInfoDeps,
     SessionRoutesDeps,
     DashboardDeps,
+    LiveDeps,
     WebhookRoutesDeps {
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
   readonly catalog: ModelCatalog;
+  readonly sessions: SessionRoutesDeps["sessions"];
   readonly customers: CustomerRoutesDeps["customers"] &
     CustomerDetailsDeps["customers"] &
     ActivityRoutesDeps["customers"];
@@ -55,6 +65,9 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   activityRoutes(management, deps);
   customerDetailRoutes(management, deps);
   budgetRoutes(management, deps);
+  management.get("/ui/api/live", liveEvents(deps));
+  management.get("/spend/overview", overviewOfSpend(deps));
+  management.get("/model/info", modelInfo(deps));
   management.get("/spend/explain/:requestId", explainSpend(deps));
   const webhooks = webhookRoutes(deps);
   management.get("/webhook/endpoints", webhooks.list);

@@ -22,28 +22,13 @@ import type { Parts } from "./parts.ts";
 
 /** What operators change and look at. */
 export function openAdmin(
-  { config, store, newId }: Parts,
+  parts: Parts,
   limits: Limits,
 ): Pick<AppDeps, "customers" | "budgets" | "listAudit"> {
-  const deployments = config.deployments;
-  const deps: AdminDeps = {
-    store,
-    newId,
-    now: () => new Date(),
-    defaults: config.budgets,
-    defaultBudgetId: config.budgets.defaultBudgetId,
-    modelNames: [...new Set(deployments.map(({ modelName }) => modelName))],
-    changed: (change) => {
-      if ("budget" in change) {
-        limits.tell({ kind: "budget", id: change.budget });
-        return;
-      }
-      for (const id of change.customers) limits.admission.forget(id);
-      limits.tell({ kind: "customers", ids: [...change.customers] });
-    },
-  };
+  const { config, store } = parts;
+  const deps = adminDeps(parts, limits);
   const held = limits.admission.held.bind(limits.admission);
-  const providers = new Map(deployments.map(({ modelName, provider }) => [modelName, provider]));
+  const providers = new Map(config.deployments.map(({ modelName, provider }) => [modelName, provider]));
   return {
     customers: {
       show: async (id) => {
@@ -79,5 +64,24 @@ export function openAdmin(
       list: (query) => listBudgets(deps, query),
     },
     listAudit: (query) => listAudit(deps, query),
+  };
+}
+
+export function adminDeps({ config, store, newId }: Parts, limits: Limits): AdminDeps {
+  return {
+    store,
+    newId,
+    now: () => new Date(),
+    defaults: config.budgets,
+    defaultBudgetId: config.budgets.defaultBudgetId,
+    modelNames: [...new Set(config.deployments.map(({ modelName }) => modelName))],
+    changed: (change) => {
+      if ("budget" in change) {
+        limits.tell({ kind: "budget", id: change.budget });
+        return;
+      }
+      for (const id of change.customers) limits.admission.forget(id);
+      limits.tell({ kind: "customers", ids: [...change.customers] });
+    },
   };
 }

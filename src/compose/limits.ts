@@ -17,7 +17,12 @@ export interface Limits {
   readonly tell: (change: Change) => void;
 }
 
-export function openLimits({ config, store, closer, log }: Parts, redis: Redis): Limits {
+/** `changed` is told what operators change, by whichever process. */
+export function openLimits(
+  { config, store, closer, log }: Parts,
+  redis: Redis,
+  changed: (change: Exclude<Change, { kind: "holds" }>) => void,
+): Limits {
   const termsStore = createTermsStore(store, config.budgets);
   const loadAccount = (customerId: string): Promise<Account | null> =>
     termsStore.loadAccount(customerId, new Date());
@@ -26,6 +31,7 @@ export function openLimits({ config, store, closer, log }: Parts, redis: Redis):
     redis,
     {
       onChange: (change) => {
+        if (change.kind !== "holds") changed(change);
         if (change.kind === "customers") terms.forget(change.ids);
         else if (change.kind === "budget") terms.forgetAll();
         else admission.holdAgain(change.customerId).catch(() => {});

@@ -1,27 +1,24 @@
-import path from "node:path";
 import type { AppDeps } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Log } from "../lib/log.ts";
 import { untilDone } from "../lib/repeat.ts";
 import { hashApiKey } from "../lib/secrets.ts";
-import { createSignInThrottle } from "../http/sign-in-throttle.ts";
 import { createReadinessCheck } from "../readiness.ts";
-import { createSessions } from "../sessions/sessions.ts";
-import { createSessionTokens } from "../sessions/session-token.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
+import { createDailyStore } from "../spend/daily-store.ts";
 import { createLedgerStore } from "../spend/ledger-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
 import { openCompletions } from "./completions.ts";
+import { openDashboard, openLive } from "./dashboard.ts";
 import { openLedger } from "./ledger.ts";
 import { openLimits } from "./limits.ts";
 import { openEndpoints, openParts, openQueue, type Parts } from "./parts.ts";
 
 const READY_PING_MS = 1000;
-const DASHBOARD_DIR = path.join(import.meta.dirname, "../../dist/dashboard");
 
 export interface Proxy {
   readonly app: AppDeps;
@@ -42,12 +39,15 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { redis, queue } = openQueue(parts, { failFast: true });
   const { endpoints, openOf } = openEndpoints(parts);
   const isPrepared = prepareStore(parts, endpoints);
-  const ledgerStore = createLedgerStore(store, config.budgets);
-  const limits = openLimits(parts, redis);
+  const ledgerStore = createLedgerStore(store, config.budgets, newId("shard"));
+  const daily = createDailyStore(store);
+  const live = openLive(parts, redis);
+  const limits = openLimits(parts, redis, (change) => live.changed(change));
   const ledger = openLedger(parts, {
     store: ledgerStore,
     committed: (done) => {
       limits.admission.committed(done);
+      live.spent(done.accounts.map(({ customerId, account }) => ({ customerId, ...account })));
       queue.announce(done.deliveryIds);
     },
     spooled: (charges) => limits.admission.spooled(charges),
@@ -63,16 +63,9 @@ export function composeProxy(config: Config, log: Log): Proxy {
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
       startedAt: new Date(),
-      ...openCompletions(parts, { ledger, limits }),
+      ...openCompletions(parts, { ledger, limits, daily }),
       ...openAdmin(parts, limits),
-      dashboardDir: DASHBOARD_DIR,
-      signInThrottle: createSignInThrottle(() => performance.now()),
-      sessions: createSessions({
-        store,
-        newId,
-        tokens: createSessionTokens(config.masterKey),
-        now: () => new Date(),
-      }),
+      ...openDashboard(parts, { limits, daily, live }),
       checkReadiness: createReadinessCheck({
         isPrepared,
         isDraining,
@@ -90,6 +83,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
     },
     startDraining: () => {
       draining = true;
+      live.end();
     },
     close: () => closer.close(),
   };

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { NEAR_UTILIZATION, OVER_UTILIZATION, utilizationOf } from "../spend/utilization.ts";
+import type { BudgetDoc } from "../store/documents.ts";
 import type { AdminDeps } from "./admin.ts";
 import { amount } from "./budget-fields.ts";
 import { tierFilter } from "./find-customers.ts";
@@ -39,21 +40,22 @@ export async function previewBudget(
       param: "budget_id",
     });
   }
-  const then = amount("max_budget", maxBudget) ?? null;
+  const newNano = amount("max_budget", maxBudget) ?? null;
   const { customers, over } = await budgetUsage(deps, budgetId);
-  const overThen = then === null ? 0 : await countFrom(deps, { budgetId, now: budget.maxBudgetNano, then });
+  const overThen = newNano === null ? 0 : await countFrom(deps, budget, newNano);
   return { customers, over_now: over, over_then: overThen };
 }
 
-/** Customers of a budget with `maxBudgetNano: now` who have spent `then` or more (of nothing, anything). */
+/** Customers of a budget who have spent this much or more (of nothing: anything). */
 async function countFrom(
   deps: AdminDeps,
-  { budgetId, now, then }: { budgetId: string; now: bigint | null; then: bigint },
+  { _id: budgetId, maxBudgetNano }: BudgetDoc,
+  nano: bigint,
 ): Promise<number> {
   const { customers } = deps.store.collections;
   const tier = tierFilter(deps, budgetId);
-  const spent = { spendNano: then === 0n ? { $gt: 0n } : { $gte: then } };
-  const share = now === 0n ? null : utilizationOf(then, now);
+  const spent = { spendNano: nano === 0n ? { $gt: 0n } : { $gte: nano } };
+  const share = maxBudgetNano === 0n ? null : utilizationOf(nano, maxBudgetNano);
   // Without a maximum there are no shares: everybody's spend is looked at.
   if (share === null) return customers.countDocuments({ ...tier, ...spent });
   // Only those in the same thousandth have to be looked at; above it, counting is enough.

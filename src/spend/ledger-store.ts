@@ -3,6 +3,7 @@ import type { Collections, Store } from "../store/connect.ts";
 import type { AccountDoc, ChargeEventDoc, CustomerDoc } from "../store/documents.ts";
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
+import { dailyTotalUpdates } from "./daily-totals.ts";
 import { type AccountWrite, type BatchPlan, eventIdOf, type Standing } from "./plan-batch.ts";
 import { utilizationOf } from "./utilization.ts";
 
@@ -30,7 +31,8 @@ export interface LedgerStoreOptions extends TermsDefaults {
 
 const DUPLICATE_KEY = 11000;
 
-export function createLedgerStore(store: Store, options: LedgerStoreOptions): LedgerStore {
+/** `shard` names this process in `daily_totals`; two that share one get in each other's way. */
+export function createLedgerStore(store: Store, options: LedgerStoreOptions, shard = "0"): LedgerStore {
   const { customers, events } = store.collections;
 
   return {
@@ -42,7 +44,7 @@ export function createLedgerStore(store: Store, options: LedgerStoreOptions): Le
           writeConcern: { w: "majority", journal: true },
         });
         const planned = plan(await readStandings(store.collections, customerIds, options, session));
-        await writePlan(store.collections, planned, session);
+        await writePlan(store.collections, planned, session, shard);
         await session.commitTransaction();
         return planned;
       } catch (error) {
@@ -130,8 +132,13 @@ async function readStandings(
   );
 }
 
-async function writePlan(collections: Collections, plan: BatchPlan, session: ClientSession): Promise<void> {
-  const { customers, events, deliveries, dailySpend } = collections;
+async function writePlan(
+  collections: Collections,
+  plan: BatchPlan,
+  session: ClientSession,
+  shard: string,
+): Promise<void> {
+  const { customers, events, deliveries, dailySpend, dailyTotals } = collections;
   const now = new Date();
   await customers.bulkWrite(
     plan.customers.map((write) => ({ updateOne: accountUpdate(write, now) })),
@@ -152,6 +159,7 @@ async function writePlan(collections: Collections, plan: BatchPlan, session: Cli
     })),
     { session, ordered: false },
   );
+  await dailyTotals.bulkWrite(dailyTotalUpdates(plan.daily, shard), { session, ordered: false });
 }
 
 /**

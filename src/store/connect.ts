@@ -4,7 +4,9 @@ import type {
   AuditDoc,
   BudgetDoc,
   CustomerDoc,
+  DailyRefusalDoc,
   DailySpendDoc,
+  DailyTotalDoc,
   DeliveryDoc,
   EndpointDoc,
   EventDoc,
@@ -17,6 +19,8 @@ export interface Collections {
   readonly events: Collection<EventDoc>;
   readonly deliveries: Collection<DeliveryDoc>;
   readonly dailySpend: Collection<DailySpendDoc>;
+  readonly dailyTotals: Collection<DailyTotalDoc>;
+  readonly dailyRefusals: Collection<DailyRefusalDoc>;
   readonly endpoints: Collection<EndpointDoc>;
   readonly audit: Collection<AuditDoc>;
   readonly sessions: Collection<SessionDoc>;
@@ -74,6 +78,8 @@ export function connectStore(options: ConnectOptions): Store {
       events: db.collection("events"),
       deliveries: db.collection("deliveries"),
       dailySpend: db.collection("daily_spend"),
+      dailyTotals: db.collection("daily_totals"),
+      dailyRefusals: db.collection("daily_refusals"),
       endpoints: db.collection("webhook_endpoints"),
       audit: db.collection("audit_log"),
       sessions: db.collection("sessions"),

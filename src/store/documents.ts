@@ -225,6 +225,36 @@ export interface DailySpendDoc {
   promptTokens: bigint;
   completionTokens: bigint;
   cachedTokens: bigint;
+  /** Of these calls, those whose model had no price. */
+  unpricedCalls: bigint;
+}
+
+/**
+ * What all customers together spent on one UTC day with one model, as one process has committed it: the
+ * sum over `shard` is the total. Written in the ledger's transactions.
+ */
+export interface DailyTotalDoc {
+  /** JSON array of day, model, shard. */
+  _id: string;
+  day: string;
+  model: string;
+  shard: string;
+  costNano: bigint;
+  calls: bigint;
+  promptTokens: bigint;
+  completionTokens: bigint;
+  unpricedCalls: bigint;
+}
+
+/** Calls that were refused on one UTC day for one reason: a statistic, not the ledger's. */
+export interface DailyRefusalDoc {
+  /** JSON array of day and code. */
+  _id: string;
+  day: string;
+  code: string;
+  calls: bigint;
+  /** What they would have cost at the least, where a budget was the reason. */
+  usdNano: bigint;
 }
 
 export interface EndpointDoc {

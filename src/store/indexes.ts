@@ -33,6 +33,8 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
     { key: { customerId: 1, day: 1 }, name: "customer_day", serves: "a customer's days, verify" },
     { key: { day: 1 }, name: "day", serves: "GET /customer/daily/activity of all customers" },
   ],
+  daily_totals: [{ key: { day: 1 }, name: "day", serves: "GET /spend/overview, GET /model/info, verify" }],
+  daily_refusals: [{ key: { day: 1 }, name: "day", serves: "GET /spend/overview" }],
   customers: [
     { key: { reviewAt: 1 }, name: "review", serves: "maintenance: accounts whose period has ended" },
     // Of these the ledger writes spend and last_call at each commit, about 25 µs each in the embedded store;

@@ -131,6 +131,9 @@ const deps: AppDeps = {
     list: () => Promise.resolve({ rows: [], nextCursor: null }),
   },
   listAudit: () => Promise.resolve({ rows: [], nextCursor: null }),
+  spendOverview: () => Promise.resolve({}),
+  live: { watch: () => null },
+  modelInfo: () => Promise.resolve([]),
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
     Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
