@@ -91,7 +91,9 @@ function Enforcement({ budget }: { budget: UsedBudget }) {
 }
 
 function Use({ budget }: { budget: UsedBudget }) {
-  const { customers, near, over } = budget;
+  const { customers, over } = budget;
+  // Those over it are near it as well.
+  const near = budget.near - over;
   if (customers === 0) return <span class="muted">–</span>;
   if (over === 0 && near === 0) return <Badge tone="good">all below 80 %</Badge>;
   return (

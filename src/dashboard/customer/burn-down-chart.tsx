@@ -1,6 +1,6 @@
 import { useCallback, useMemo } from "preact/hooks";
 import uPlot from "uplot";
-import { formatClock, formatDate } from "../format/dates.ts";
+import { formatClock, formatDate, formatDay } from "../format/dates.ts";
 import { axisMoney, exactMoney, formatMoney } from "../format/money.ts";
 import { axis, Chart, type ChartOptions, type Paint } from "../parts/chart.tsx";
 import { ChartTable } from "../parts/chart-table.tsx";
@@ -64,7 +64,12 @@ function summaryOf(input: BurnDownInput): string {
   return `${left} of ${formatMoney(input.max)} left${until}${pace}`;
 }
 
+const days: uPlot.Axis.Values = (_chart, splits) =>
+  splits.map((seconds) => formatDay(new Date(seconds * 1000).toISOString().slice(0, 10)));
+
 function chartOptions(paint: Paint, max: number): ChartOptions {
+  // Whole days only: a label names a day.
+  const incrs = [1, 2, 3, 5, 7, 14, 30, 60, 90].map((count) => count * 86_400);
   const line = { points: { show: false }, spanGaps: true };
   return {
     legend: { show: false },
@@ -72,7 +77,7 @@ function chartOptions(paint: Paint, max: number): ChartOptions {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), UTC),
     scales: { y: { range: () => [0, max === 0 ? 1 : max * 1.04] } },
     axes: [
-      axis(paint, { grid: { show: false }, space: 72 }),
+      axis(paint, { grid: { show: false }, space: 72, size: 30, incrs, values: days }),
       axis(paint, { size: 62, values: (_chart, splits) => splits.map(axisMoney) }),
     ],
     series: [

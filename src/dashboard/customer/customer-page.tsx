@@ -1,6 +1,6 @@
-import type { LiveMessage } from "../api/live.ts";
 import type { CustomerDetail } from "../api/schemas/customers.ts";
 import { ApiError } from "../api/api-error.ts";
+import { DeliveryPanel } from "../events/delivery-panel.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { PageHeader } from "../parts/page-header.tsx";
 import { useBudgets } from "../parts/use-budgets.ts";
@@ -9,7 +9,9 @@ import { type Loaded, useLoad } from "../parts/use-load.ts";
 import { curlChat } from "../format/curl.ts";
 import { Link } from "../routing/link.tsx";
 import { address } from "../routing/router.ts";
+import { useFilters } from "../routing/use-place.ts";
 import { useServices } from "../services.ts";
+import { concerns } from "./concerns.ts";
 import { BurnDownCard } from "./burn-down-card.tsx";
 import { CallsCard } from "./calls-card.tsx";
 import { CustomerHeader } from "./customer-header.tsx";
@@ -19,15 +21,6 @@ import { ModelsCard } from "./models-card.tsx";
 import { TimelineCard } from "./timeline-card.tsx";
 
 const RELOAD_MS = 700;
-
-/** True for messages about this customer, or about a budget that may be its own. */
-export function concerns(id: string): (message: LiveMessage) => boolean {
-  return (message) => {
-    if (message.name === "resumed") return true;
-    if (message.name === "spend") return message.data.customer_id === id;
-    return message.data.kind === "budget" || message.data.ids.includes(id);
-  };
-}
 
 /** One customer: how it stands, what it spent on, what it was told, and what can be changed. */
 export function CustomerPage({ id }: { id: string }) {
@@ -66,6 +59,8 @@ function CustomerBody({ customer, loaded }: { customer: CustomerDetail; loaded: 
   const budgets = useBudgets();
   const version = customer.sequence;
   const id = customer.user_id;
+  const filters = useFilters();
+  const delivery = filters.get("delivery");
   return (
     <>
       <CustomerHeader customer={customer} budgets={budgets} changed={loaded.reload} />
@@ -77,10 +72,18 @@ function CustomerBody({ customer, loaded }: { customer: CustomerDetail; loaded: 
         </div>
         <div class="column">
           <ModelsCard customer={customer} />
-          <TimelineCard id={id} sequence={version} />
+          <TimelineCard id={id} />
           <DeliveriesCard id={id} version={version} />
         </div>
       </div>
+      {delivery !== null && (
+        <DeliveryPanel
+          key={delivery}
+          id={delivery}
+          close={() => filters.set({ delivery: null })}
+          changed={loaded.reload}
+        />
+      )}
     </>
   );
 }

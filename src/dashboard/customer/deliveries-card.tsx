@@ -5,6 +5,7 @@ import { Ago } from "../parts/time.tsx";
 import { useLoad } from "../parts/use-load.ts";
 import { Link } from "../routing/link.tsx";
 import { address } from "../routing/router.ts";
+import { useFilters } from "../routing/use-place.ts";
 import { useServices } from "../services.ts";
 
 const MOST = 10;
@@ -15,6 +16,7 @@ export function DeliveriesCard({ id, version }: { id: string; version: number })
   const deliveries = useLoad(`${id} ${version}`, (signal) =>
     api.deliveries.list({ customer_id: id, limit: MOST }, signal),
   );
+  const filters = useFilters();
   const all = address("events", { customer_id: id });
   return (
     <Card title="Deliveries" aside={<Link to={all}>All</Link>}>
@@ -28,7 +30,7 @@ export function DeliveriesCard({ id, version }: { id: string; version: number })
             <ul class="lines">
               {rows.map((row) => (
                 <li key={row.id}>
-                  <Link to={address("events", { customer_id: id, id: row.id })}>{row.event}</Link>
+                  <Link to={filters.with({ delivery: row.id })}>{row.event}</Link>
                   <StateBadge state={row.state} attempts={row.attempts} />
                   <Ago at={row.created_at} />
                 </li>

@@ -1,38 +1,34 @@
-import type { EventBody } from "../api/schemas/webhooks.ts";
-import { eventText } from "../format/event-text.ts";
-import { formatMoney } from "../format/money.ts";
-import { plural } from "../format/numbers.ts";
 import { Card } from "../parts/card.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { Ago } from "../parts/time.tsx";
+import { useLiveReload } from "../parts/use-live.ts";
 import { useLoad } from "../parts/use-load.ts";
+import { Link } from "../routing/link.tsx";
+import { useFilters } from "../routing/use-place.ts";
 import { useServices } from "../services.ts";
-import { groupEvents, type TimelineLine } from "./group-events.ts";
+import { concerns } from "./concerns.ts";
+import { loadTimeline, type TimelineItem } from "./load-timeline.ts";
 
-/** How far back, in charges. */
-const CHARGES = 200;
-const MOST_LINES = 20;
+const RELOAD_MS = 3000;
 
-/** What the operator's backend was told about the customer. */
-export function TimelineCard({ id, sequence }: { id: string; sequence: number }) {
+/** What happened to the customer beside its calls. */
+export function TimelineCard({ id }: { id: string }) {
   const { api } = useServices();
-  const after = Math.max(0, sequence - CHARGES);
-  const events = useLoad(`${id} ${sequence}`, (signal) =>
-    api.customers.events(id, { after, limit: 1000 }, signal),
-  );
+  const timeline = useLoad(id, (signal) => loadTimeline(api, id, signal));
+  useLiveReload(timeline.reload, { everyMs: RELOAD_MS, when: concerns(id) });
   return (
-    <Card title="Events">
-      <Show of={events}>
-        {({ rows }) =>
-          rows.length === 0 ? (
-            <Empty title="Nothing to tell yet" />
+    <Card title="Timeline">
+      <Show of={timeline}>
+        {(items) =>
+          items.length === 0 ? (
+            <Empty title="Nothing but calls so far">
+              Limits that are passed, resets and changes of an operator stand here.
+            </Empty>
           ) : (
             <ol class="timeline">
-              {groupEvents(rows)
-                .slice(0, MOST_LINES)
-                .map((line) => (
-                  <Line key={keyOf(line)} line={line} />
-                ))}
+              {items.map((item) => (
+                <Item key={item.id} item={item} />
+              ))}
             </ol>
           )
         }
@@ -41,28 +37,17 @@ export function TimelineCard({ id, sequence }: { id: string; sequence: number })
   );
 }
 
-function keyOf(line: TimelineLine): string {
-  return line.kind === "event" ? line.event.id : `charges ${line.first.id}`;
-}
-
-function Line({ line }: { line: TimelineLine }) {
-  if (line.kind === "event") return <EventLine event={line.event} />;
+function Item({ item }: { item: TimelineItem }) {
+  const filters = useFilters();
+  const { text, tone, at, deliveryId } = item;
   return (
-    <li class="timeline-charges">
-      <span>
-        {plural(line.count, "charge")}, {formatMoney(line.usd)}
-      </span>
-      <Ago at={line.first.timestamp} />
-    </li>
-  );
-}
-
-function EventLine({ event }: { event: EventBody }) {
-  const { text, tone } = eventText(event);
-  return (
-    <li class={`timeline-${tone}`} title={event.event_message}>
-      <span>{text}</span>
-      <Ago at={event.timestamp} />
+    <li class={`timeline-${tone}`}>
+      {deliveryId === null ? (
+        <span>{text}</span>
+      ) : (
+        <Link to={filters.with({ delivery: deliveryId })}>{text}</Link>
+      )}
+      <Ago at={at} />
     </li>
   );
 }

@@ -29,11 +29,13 @@ export function CustomersTable({ rows, filters, filter, selection, budgets }: Cu
   };
   return (
     <>
-      <SelectAll rows={rows} selection={selection} />
+      <p class="select-all">
+        <SelectAll rows={rows} selection={selection} label="Select this page" />
+      </p>
       <Table
         label="Customers"
         columns={[
-          selectColumn(selection),
+          selectColumn(rows, selection),
           NAME,
           ...spendColumns(rows),
           budgetColumn(budgets),
@@ -48,11 +50,12 @@ export function CustomersTable({ rows, filters, filter, selection, budgets }: Cu
   );
 }
 
-function selectColumn(selection: Selection): Column<Customer> {
+function selectColumn(rows: readonly Customer[], selection: Selection): Column<Customer> {
   return {
     id: "select",
     label: "Select",
     hideLabel: true,
+    heading: <SelectAll rows={rows} selection={selection} />,
     cell: (row) => <SelectOne row={row} selection={selection} />,
   };
 }

@@ -12,17 +12,25 @@ export function SelectOne({ row, selection }: { row: Customer; selection: Select
   );
 }
 
-export function SelectAll({ rows, selection }: { rows: readonly Customer[]; selection: Selection }) {
+interface SelectAllProps {
+  readonly rows: readonly Customer[];
+  readonly selection: Selection;
+  /** Shown beside the box; otherwise only read out. */
+  readonly label?: string;
+}
+
+export function SelectAll({ rows, selection, label }: SelectAllProps) {
   const count = rows.filter((row) => selection.chosen.has(row.user_id)).length;
   return (
-    <label class="select-all">
+    <label class="check-label">
       <input
         type="checkbox"
+        aria-label={label === undefined ? "Select this page" : undefined}
         checked={count > 0 && count === rows.length}
         indeterminate={count > 0 && count < rows.length}
         onChange={(event) => selection.toggle(rows, event.currentTarget.checked)}
       />
-      Select this page
+      {label}
     </label>
   );
 }

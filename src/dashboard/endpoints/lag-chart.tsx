@@ -74,6 +74,10 @@ function Lag({ hours }: { hours: readonly EndpointHour[] }) {
   );
 }
 
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const hours: uPlot.Axis.Values = (_chart, splits) =>
+  splits.map((seconds) => CLOCK.format(new Date(seconds * 1000)));
+
 function lagOptions(paint: Paint): ChartOptions {
   const dots = (colour: string): uPlot.Series => ({
     stroke: colour,
@@ -85,7 +89,7 @@ function lagOptions(paint: Paint): ChartOptions {
     cursor: { show: false },
     scales: { y: { range: (_chart, _min, max) => [0, Math.max(100, max * 1.1)] } },
     axes: [
-      axis(paint, { grid: { show: false }, space: 64 }),
+      axis(paint, { grid: { show: false }, space: 64, size: 30, values: hours }),
       axis(paint, { size: 62, values: (_chart, splits) => splits.map(lagText) }),
     ],
     series: [{}, dots(paint("--series-3")), dots(paint("--accent"))],

@@ -34,7 +34,7 @@ export function OverviewStats({ data, days }: { data: Overview; days: number }) 
       <Stat
         label="At 80 % or more"
         value={formatCount(near)}
-        note={over === 0 ? "none over budget" : `${plural(over, "customer")} over budget`}
+        note={over === 0 ? "no customer over budget" : `${plural(over, "customer")} over budget`}
         tone={over > 0 ? "bad" : near > 0 ? "warn" : "plain"}
       />
     </dl>

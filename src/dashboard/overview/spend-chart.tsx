@@ -95,6 +95,7 @@ function chartOptions(
       axis(paint, {
         incrs: STEPS,
         space: 64,
+        size: 30,
         grid: { show: false },
         values: (_chart, splits) => splits.map(day),
       }),

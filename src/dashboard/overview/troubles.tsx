@@ -29,7 +29,7 @@ export function RefusedCalls({ refused }: { refused: Overview["refused"] }) {
       <p class="muted">
         {refused.calls === 0
           ? "Nobody ran into a limit."
-          : `They would have cost up to ${formatMoney(refused.usd)}.`}
+          : `Those over a budget would have cost at least ${formatMoney(refused.usd)}.`}
       </p>
       <Counts counts={refused.by_reason} />
     </Card>

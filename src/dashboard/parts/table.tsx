@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly sortable?: "asc" | "desc";
   /** The heading is for screen readers only. */
   readonly hideLabel?: boolean;
+  /** Instead of the label. */
+  readonly heading?: ComponentChildren;
   readonly cell: (row: Row) => ComponentChildren;
 }
 
@@ -64,11 +66,11 @@ export function Table<Row>({ label, columns, rows, keyOf, sorting, rowClass }: T
 }
 
 function Heading<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting | undefined }) {
-  const { id, label, sortable, hideLabel = false } = column;
+  const { id, label, sortable, hideLabel = false, heading } = column;
   if (sortable === undefined || sorting === undefined) {
     return (
       <th role="columnheader" scope="col" class={classOf(column)}>
-        <span class={hideLabel ? "visually-hidden" : undefined}>{label}</span>
+        {heading ?? <span class={hideLabel ? "visually-hidden" : undefined}>{label}</span>}
       </th>
     );
   }
