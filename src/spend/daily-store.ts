@@ -1,5 +1,5 @@
 import type { Store } from "../store/connect.ts";
-import type { DayModelTotal } from "./daily-totals.ts";
+import { type DayModelTotal, sumStored } from "./daily-totals.ts";
 import type { DayRange } from "./days.ts";
 import type { Refusals } from "./refusal-counter.ts";
 
@@ -22,24 +22,7 @@ export interface DailyStore {
 
 export function createDailyStore({ collections: { dailyTotals, dailyRefusals } }: Store): DailyStore {
   return {
-    totals: async ({ from, to }) => {
-      const rows = await dailyTotals
-        .aggregate<{ _id: { day: string; model: string } } & Omit<DayModelTotal, "day" | "model">>([
-          { $match: { day: { $gte: from, $lte: to } } },
-          {
-            $group: {
-              _id: { day: "$day", model: "$model" },
-              costNano: { $sum: "$costNano" },
-              calls: { $sum: "$calls" },
-              promptTokens: { $sum: "$promptTokens" },
-              completionTokens: { $sum: "$completionTokens" },
-              unpricedCalls: { $sum: "$unpricedCalls" },
-            },
-          },
-        ])
-        .toArray();
-      return rows.map(({ _id, ...sums }) => ({ ..._id, ...sums }));
-    },
+    totals: ({ from, to }) => sumStored(dailyTotals, { $gte: from, $lte: to }),
 
     refusals: ({ from, to }) => dailyRefusals.find({ day: { $gte: from, $lte: to } }).toArray(),
 

@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation } from "mongodb";
+import type { AnyBulkWriteOperation, ClientSession, Collection } from "mongodb";
 import type { DailySpendDoc, DailyTotalDoc } from "../store/documents.ts";
 
 /** What all customers together spent on one UTC day with one model. */
@@ -38,4 +38,31 @@ export function dailyTotalUpdates(
       upsert: true,
     },
   }));
+}
+
+type Sums = Omit<DayModelTotal, "day" | "model">;
+
+/** The same sums over rows that are stored, of either kind, made where they lie. */
+export async function sumStored(
+  rows: Pick<Collection, "aggregate">,
+  days: string | { $gte: string; $lte: string } | null,
+  session?: ClientSession,
+): Promise<DayModelTotal[]> {
+  const sums: Record<keyof Sums, object> = {
+    costNano: { $sum: "$costNano" },
+    calls: { $sum: "$calls" },
+    promptTokens: { $sum: "$promptTokens" },
+    completionTokens: { $sum: "$completionTokens" },
+    unpricedCalls: { $sum: "$unpricedCalls" },
+  };
+  const found = await rows
+    .aggregate<{ _id: Pick<DayModelTotal, "day" | "model"> } & Sums>(
+      [
+        { $match: days === null ? {} : { day: days } },
+        { $group: { _id: { day: "$day", model: "$model" }, ...sums } },
+      ],
+      session && { session },
+    )
+    .toArray();
+  return found.map(({ _id, ...summed }) => ({ ..._id, ...summed }));
 }

@@ -183,7 +183,7 @@ function accountUpdate({ customerId, account, terms, lastCallAt }: AccountWrite,
         alerts,
         modelSpend,
         utilization: utilizationOf(spendNano, terms?.maxNano ?? null),
-        reviewAt: earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]),
+        reviewAt: reviewDateOf(account),
         updatedAt: now,
         // A deleted customer who calls again is a customer again.
         ...(lastCallAt !== null && { deletedAt: null }),
@@ -193,6 +193,11 @@ function accountUpdate({ customerId, account, terms, lastCallAt }: AccountWrite,
     },
     upsert: lastCallAt !== null,
   };
+}
+
+/** When an account's next period ends: its own, or that of a model. */
+export function reviewDateOf({ periodEnd, modelSpend }: AccountDoc): Date | null {
+  return earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]);
 }
 
 function earliest(dates: readonly (Date | null)[]): Date | null {
