@@ -6,6 +6,14 @@ COPY package.json package-lock.json .npmrc ./
 # The npm package "node" is a devDependency: what runs here is the Node 24 of the base image.
 RUN npm ci --omit=dev --loglevel=error
 
+FROM node:24-bookworm-slim AS dashboard
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --loglevel=error
+COPY tsconfig.json ./
+COPY src ./src
+RUN npm run build
+
 FROM node:24-bookworm-slim
 ARG VERSION=0.1.0
 ARG REVISION=unknown
@@ -24,6 +32,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json config.yaml ./
 COPY src ./src
 COPY workers ./workers
+COPY --from=dashboard /app/dist ./dist
 # The only folder written to: entries that wait there while MongoDB is down must outlive the container.
 RUN mkdir --mode=0700 /data && chown node:node /data
 VOLUME ["/data"]

@@ -219,6 +219,8 @@ test("the image runs the proxy as an unprivileged user, without a shell in betwe
   expect(argumentsOf("VOLUME")).toEqual(['["/data"]']);
   expect(instructions.filter((line) => line.includes("npm "))).toEqual([
     "RUN npm ci --omit=dev --loglevel=error",
+    "RUN npm ci --loglevel=error",
+    "RUN npm run build",
   ]);
 });
 

@@ -20,7 +20,20 @@ import { redisArguments } from "../../src/embedded/redis-server.ts";
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The tools of a bare system that the scripts use. Everything else on PATH is a stub of the test. */
-const BARE_SYSTEM = ["cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mktemp", "rm", "sh"];
+const BARE_SYSTEM = [
+  "cat",
+  "chmod",
+  "cksum",
+  "cp",
+  "dirname",
+  "env",
+  "find",
+  "mkdir",
+  "mktemp",
+  "rm",
+  "sh",
+  "sort",
+];
 
 function whichOnPath(name: string): string {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
@@ -41,6 +54,8 @@ function bareMachine(stubs: Record<string, string> = {}) {
   for (const folder of [root, path]) mkdirSync(folder);
   cpSync(join(repository, "bin"), join(root, "bin"), { recursive: true });
   writeFileSync(join(root, "package-lock.json"), "{}");
+  mkdirSync(join(root, "src", "dashboard"), { recursive: true });
+  writeFileSync(join(root, "src", "dashboard", "main.tsx"), "");
   for (const tool of BARE_SYSTEM) symlinkSync(whichOnPath(tool), join(path, tool));
   const stub = (name: string, body: string) => {
     const script = `#!/bin/sh\nprintf '%s\\n' "${name} $*" >>"${log}"\n${body}\n`;
@@ -50,7 +65,8 @@ function bareMachine(stubs: Record<string, string> = {}) {
   const installNode24 = `
     mkdir -p node_modules/.bin
     printf '#!/bin/sh\\nif [ "$1" = --version ]; then echo v24.21.0; else exec "${process.execPath}" "$@"; fi\\n' >node_modules/.bin/node
-    chmod +x node_modules/.bin/node`;
+    chmod +x node_modules/.bin/node
+    mkdir -p dist/dashboard`;
   const usual = { node: "echo v18.19.0", npm: installNode24, id: "echo 1000", "redis-server": "" };
   for (const [name, body] of Object.entries({ ...usual, ...stubs })) stub(name, body);
   return {
@@ -74,7 +90,7 @@ test("bin/setup installs the packages once and again only when the lock file cha
   const installs = () => machine.calls().match(/^npm ci .*$/gm);
   expect(machine.run("setup")).toEqual({
     code: 0,
-    out: "setup: installing npm packages\nsetup: ready (Node v24.21.0)\n",
+    out: "setup: installing npm packages\nsetup: building the dashboard\nsetup: ready (Node v24.21.0)\n",
     err: "",
   });
   expect(machine.run("setup").out).toBe("setup: ready (Node v24.21.0)\n");
@@ -89,6 +105,30 @@ test("bin/setup tries again after an npm ci that failed", () => {
   for (const _ of [1, 2])
     expect(machine.run("setup")).toMatchObject({ code: 1, err: "setup: npm ci failed\n" });
   expect(machine.calls().match(/^npm ci/gm)).toHaveLength(2);
+});
+
+test("bin/setup builds the dashboard once and again only when one of its sources changed", () => {
+  const machine = bareMachine();
+  const builds = () => machine.calls().match(/^npm run .*$/gm);
+  for (const _ of [1, 2]) machine.run("setup");
+  expect(builds()).toEqual(["npm run --silent build"]);
+  writeFileSync(join(machine.root, "src", "dashboard", "main.tsx"), "changed");
+  expect(machine.run("setup").out).toBe("setup: building the dashboard\nsetup: ready (Node v24.21.0)\n");
+  expect(builds()).toHaveLength(2);
+  // Sources that the dashboard is not built from.
+  writeFileSync(join(machine.root, "src", "main.ts"), "changed");
+  machine.run("setup");
+  expect(builds()).toHaveLength(2);
+});
+
+test("bin/setup tries again after a build that failed", () => {
+  const machine = bareMachine();
+  machine.run("setup");
+  const npm = join(machine.root, "..", "path", "npm");
+  writeFileSync(npm, "#!/bin/sh\nrm -rf dist/dashboard\nexit 1\n");
+  writeFileSync(join(machine.root, "src", "dashboard", "main.tsx"), "wrong");
+  for (const _ of [1, 2])
+    expect(machine.run("setup")).toMatchObject({ code: 1, err: "setup: npm run build failed\n" });
 });
 
 test.each(["node", "npm"])("without %s, bin/setup says how to get it", (name) => {
@@ -109,7 +149,7 @@ test("when npm ran no install scripts, bin/setup says how to get Node 24", () =>
 });
 
 test("bin/setup is content with a system that has Node 24 itself", () => {
-  const machine = bareMachine({ npm: "mkdir -p node_modules", node: "echo v25.1.0" });
+  const machine = bareMachine({ npm: "mkdir -p node_modules dist/dashboard", node: "echo v25.1.0" });
   expect(machine.run("setup")).toMatchObject({ code: 0, err: "" });
 });
 
@@ -187,7 +227,6 @@ test("bin/setup explains itself and refuses what it does not know", () => {
 
 test("bin/start becomes the server: same process, Node 24, arguments passed on, exit code kept", () => {
   const machine = bareMachine();
-  mkdirSync(join(machine.root, "src"));
   const server = "console.log(process.ppid, process.cwd(), process.argv.slice(2)); process.exitCode = 7;";
   writeFileSync(join(machine.root, "src", "start.ts"), server);
   const { code, out } = machine.run("start", ["--config", "my file.yaml"]);
