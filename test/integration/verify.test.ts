@@ -47,9 +47,9 @@ function charge(customerId: string, costNano: bigint): Charge {
   };
 }
 
-async function commit(charges: Charge[]): Promise<void> {
+async function commit(charges: Charge[], shard = "one"): Promise<void> {
   const deps = {
-    store: createLedgerStore(store, LEDGER_OPTIONS),
+    store: createLedgerStore(store, LEDGER_OPTIONS, shard),
     planner: plainPlanner(),
     committed: () => {},
     now: () => new Date(),
@@ -121,6 +121,37 @@ test.each<[string, (s: Store) => Promise<unknown>, RegExp]>([
     (s) => s.collections.deliveries.updateOne({ customerId: "bob" }, { $set: { eventId: "evt_x" } }),
     /its event evt_x does not exist/,
   ],
+  [
+    "a daily total that is off by one nano-dollar",
+    (s) => s.collections.dailyTotals.updateOne({ day: "2026-11-24" }, { $inc: { costNano: 1n } }),
+    /daily total of 2026-11-24 for model "m" is 0.000000024 USD .*, the customers' days say 0.000000023/,
+  ],
+  [
+    "a daily total that counts an unpriced call less",
+    (s) => s.collections.dailyTotals.updateOne({ day: "2026-11-24" }, { $inc: { unpricedCalls: -1n } }),
+    /daily total .* 2 of them unpriced, the customers' days say .* 3 of them unpriced/,
+  ],
+  [
+    "a daily total of a model that nobody called",
+    (s) =>
+      s.collections.dailyTotals.insertOne({
+        _id: "x",
+        day: "2026-11-25",
+        model: "other",
+        shard: "x",
+        costNano: 0n,
+        calls: 1n,
+        promptTokens: 0n,
+        completionTokens: 0n,
+        unpricedCalls: 0n,
+      }),
+    /daily total of 2026-11-25 for model "other" .*, the customers' days say nothing/,
+  ],
+  [
+    "daily totals that are gone",
+    (s) => s.collections.dailyTotals.deleteMany({}),
+    /daily total of 2026-11-24 for model "m" is nothing/,
+  ],
 ])("names %s", async (_what, damage, expected) => {
   await damage(store);
   expect((await differences()).join("\n")).toMatch(expected);
@@ -141,9 +172,15 @@ const stranger = {
   updatedAt: new Date(0),
 };
 
+test("totals of several processes add up", async () => {
+  await commit([charge("ada", 3n), charge("cyd", 4n)], "another");
+  expect(await store.collections.dailyTotals.countDocuments()).toBe(2);
+  expect(await differences()).toEqual([]);
+});
+
 test("charges that are committed while it looks are no differences", async () => {
   const committing = (async () => {
-    for (let i = 0; i < 20; i++) await commit([charge("ada", 1n), charge("cyd", 2n)]);
+    for (let i = 0; i < 20; i++) await commit([charge("ada", 1n), charge("cyd", 2n)], `${i % 2}`);
   })();
   const seen: string[] = [];
   for (let i = 0; i < 5; i++) seen.push(...(await differences()));
