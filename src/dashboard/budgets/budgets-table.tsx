@@ -31,7 +31,12 @@ function amountColumns(rows: readonly UsedBudget[]): Column<UsedBudget>[] {
   const amount = (usd: number | null, none: string) =>
     usd === null ? <span class="muted">{none}</span> : <Money usd={usd} decimals={decimals} />;
   return [
-    { id: "id", label: "Budget ID", cell: (row) => <span class="name-id">{row.budget_id}</span> },
+    {
+      id: "id",
+      title: true,
+      label: "Budget ID",
+      cell: (row) => <span class="name-id">{row.budget_id}</span>,
+    },
     { id: "max", label: "Max", numeric: true, cell: (row) => amount(row.max_budget, "no limit") },
     { id: "soft", label: "Soft", numeric: true, cell: (row) => amount(row.soft_budget, "–") },
   ];

@@ -15,7 +15,7 @@ export function BurnDownChart({ input }: { input: BurnDownInput }) {
   const { max } = input;
   const options = useCallback((paint: Paint) => chartOptions(paint, max), [max]);
   const data = useMemo(
-    (): uPlot.AlignedData => [[...lines.times], [...lines.straight], [...lines.forecast], [...lines.left]],
+    (): uPlot.AlignedData => [[...lines.times], [...lines.left], [...lines.straight], [...lines.forecast]],
     [lines],
   );
   const cell = (usd: number | null | undefined): string => (usd == null ? "" : exactMoney(usd));
@@ -82,9 +82,9 @@ function chartOptions(paint: Paint, max: number): ChartOptions {
     ],
     series: [
       {},
+      { ...line, stroke: paint("--accent"), width: 2, fill: paint("--accent-wash") },
       { ...line, stroke: paint("--text-muted"), width: 1, dash: [4, 4] },
       { ...line, stroke: paint("--series-3"), width: 1.5, dash: [6, 4] },
-      { ...line, stroke: paint("--accent"), width: 2, fill: paint("--accent-wash") },
     ],
   };
 }

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { Call } from "../api/schemas/customers.ts";
 import { curlChat } from "../format/curl.ts";
 import { formatClock, formatInstant } from "../format/dates.ts";
+import { CALL_DECIMALS } from "../format/money.ts";
 import { formatCount } from "../format/numbers.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Card } from "../parts/card.tsx";
@@ -16,10 +17,14 @@ import { ExplainDialog } from "./explain-dialog.tsx";
 const PAGE_SIZE = 20;
 
 function columns(rows: readonly Call[], explain: (call: Call) => void): Column<Call>[] {
-  const decimals = decimalsOf(rows.map(({ cost }) => cost));
+  const decimals = decimalsOf(
+    rows.map(({ cost }) => cost),
+    CALL_DECIMALS,
+  );
   return [
     {
       id: "time",
+      title: true,
       label: "Time",
       cell: (row) => (
         <time dateTime={row.created_at} title={formatInstant(row.created_at)}>
@@ -46,7 +51,12 @@ function columns(rows: readonly Call[], explain: (call: Call) => void): Column<C
       numeric: true,
       cell: (row) => `${formatCount(row.prompt_tokens)} / ${formatCount(row.completion_tokens)}`,
     },
-    { id: "cost", label: "Cost", numeric: true, cell: (row) => <Money usd={row.cost} decimals={decimals} /> },
+    {
+      id: "cost",
+      label: "Cost",
+      numeric: true,
+      cell: (row) => <Money usd={row.cost} decimals={decimals} least={CALL_DECIMALS} />,
+    },
     {
       id: "explain",
       label: "Explain",

@@ -62,6 +62,7 @@ function selectColumn(rows: readonly Customer[], selection: Selection): Column<C
 
 const NAME: Column<Customer> = {
   id: "user_id",
+  title: true,
   label: "Customer",
   sortable: "asc",
   cell: (row) => (

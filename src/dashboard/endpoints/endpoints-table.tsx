@@ -16,6 +16,7 @@ export function EndpointsTable({ rows, filters }: { rows: readonly Endpoint[]; f
 function opensColumn(filters: FilterState): Column<Endpoint> {
   return {
     id: "url",
+    title: true,
     label: "Endpoint",
     cell: (row) => (
       <span class="stacked">

@@ -16,6 +16,7 @@ export function DeliveriesTable({ rows, filters }: { rows: readonly Delivery[]; 
 function opensColumn(filters: FilterState): Column<Delivery> {
   return {
     id: "event",
+    title: true,
     label: "Event",
     cell: (row) => (
       <Link class="name-id" to={filters.with({ id: row.id })} label={`${row.event}, ${row.event_id}`}>

@@ -8,20 +8,25 @@ export interface MoneyParts {
   readonly fraction: string;
 }
 
+/** Decimals of amounts that are sums, and of those that are the cost of one call. */
+export const CENTS = 2;
+export const CALL_DECIMALS = 4;
+
 /**
- * USD for reading: cents, and for less than a cent as many decimals as show two digits of it, since the
- * amount of one call is never just "0.00".
+ * USD for reading: with `least` decimals, and where they would show less than two digits with as many as
+ * do, since the amount of one call is never just "0.00".
  */
-export function moneyParts(usd: number): MoneyParts {
+export function moneyParts(usd: number, least: number = CENTS): MoneyParts {
   const size = Math.abs(usd);
-  const digits = size === 0 || size >= 0.01 ? 2 : Math.min(SMALLEST_DIGITS, 1 - Math.floor(Math.log10(size)));
+  const needed = size === 0 ? 0 : Math.min(SMALLEST_DIGITS, 1 - Math.floor(Math.log10(size)));
+  const digits = size >= 0.01 ? least : Math.max(least, needed);
   const [whole = "0", fraction = "00"] = size.toFixed(digits).split(".");
-  return { sign: usd < 0 ? "−" : "", whole: GROUPED.format(BigInt(whole)), fraction: trim(fraction) };
+  return { sign: usd < 0 ? "−" : "", whole: GROUPED.format(BigInt(whole)), fraction: trim(fraction, least) };
 }
 
-function trim(fraction: string): string {
+function trim(fraction: string, least: number): string {
   const short = fraction.replace(/0+$/, "");
-  return short.length < 2 ? fraction.slice(0, 2) : short;
+  return short.length < least ? fraction.slice(0, least) : short;
 }
 
 /** USD for reading: $1,234.50, $0.0000034. */

@@ -36,7 +36,7 @@ export function ModelsPage() {
 }
 
 function Unpriced({ rows }: { rows: readonly Model[] }) {
-  const unpriced = rows.filter((row) => row.price === null);
+  const unpriced = rows.filter((row) => row.source === null);
   if (unpriced.length === 0) return null;
   const calls = unpriced.reduce((sum, row) => sum + row.unpriced_calls, 0);
   return (
@@ -62,6 +62,7 @@ function price(kind: keyof NonNullable<Model["price"]>): (row: Model) => string 
 const COLUMNS: readonly Column<Model>[] = [
   {
     id: "name",
+    title: true,
     label: "Model",
     cell: (row) => (
       <span class="stacked">

@@ -12,7 +12,12 @@ import { address } from "../routing/router.ts";
 function columns(rows: readonly RankedCustomer[]): Column<RankedCustomer>[] {
   const decimals = decimalsOf(rows.map(({ spend }) => spend));
   return [
-    { id: "customer", label: "Customer", cell: (row) => <CustomerName id={row.user_id} alias={row.alias} /> },
+    {
+      id: "customer",
+      title: true,
+      label: "Customer",
+      cell: (row) => <CustomerName id={row.user_id} alias={row.alias} />,
+    },
     {
       id: "spend",
       label: "Spend",

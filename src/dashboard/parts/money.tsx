@@ -1,14 +1,16 @@
-import { exactMoney, moneyParts } from "../format/money.ts";
+import { CENTS, exactMoney, moneyParts } from "../format/money.ts";
 
 interface MoneyProps {
   readonly usd: number;
   /** In a column: room for so many decimals, so that the points stand below each other. */
   readonly decimals?: number | undefined;
+  /** Decimals that are always shown. */
+  readonly least?: number;
 }
 
 /** An amount for reading, with the exact one when it is pointed at. */
-export function Money({ usd, decimals }: MoneyProps) {
-  const { sign, whole, fraction } = moneyParts(usd);
+export function Money({ usd, decimals, least = CENTS }: MoneyProps) {
+  const { sign, whole, fraction } = moneyParts(usd, least);
   const room = decimals === undefined ? undefined : { minWidth: `${decimals}ch` };
   return (
     <span class="money" title={exactMoney(usd)}>
@@ -21,6 +23,9 @@ export function Money({ usd, decimals }: MoneyProps) {
 }
 
 /** The most decimals that any of these amounts shows. */
-export function decimalsOf(amounts: readonly (number | null)[]): number {
-  return Math.max(2, ...amounts.map((usd) => (usd === null ? 2 : moneyParts(usd).fraction.length)));
+export function decimalsOf(amounts: readonly (number | null)[], least = CENTS): number {
+  return Math.max(
+    least,
+    ...amounts.map((usd) => (usd === null ? 0 : moneyParts(usd, least).fraction.length)),
+  );
 }

@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly sortable?: "asc" | "desc";
   /** The heading is for screen readers only. */
   readonly hideLabel?: boolean;
+  /** Names the row: on a narrow screen it heads the card. */
+  readonly title?: boolean;
   /** Instead of the label. */
   readonly heading?: ComponentChildren;
   readonly cell: (row: Row) => ComponentChildren;
@@ -91,6 +93,6 @@ function Heading<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorti
   );
 }
 
-function classOf<Row>({ id, numeric = false }: Column<Row>): string {
-  return numeric ? `numeric column-${id}` : `column-${id}`;
+function classOf<Row>({ id, numeric = false, title = false }: Column<Row>): string {
+  return `column-${id}${numeric ? " numeric" : ""}${title ? " cell-title" : ""}`;
 }
