@@ -17,11 +17,19 @@ export interface Limits {
   readonly tell: (change: Change) => void;
 }
 
-export function openLimits({ config, store, closer, log }: Parts, redis: Redis): Limits {
+export function openLimits(
+  { config, store, closer, log }: Parts,
+  { redis, isStoreUp }: { redis: Redis; isStoreUp: () => boolean },
+): Limits {
   const termsStore = createTermsStore(store, config.budgets);
   const loadAccount = (customerId: string): Promise<Account | null> =>
     termsStore.loadAccount(customerId, new Date());
-  const terms = createTermsCache({ load: termsStore.loadTerms, nowMs: () => performance.now(), log });
+  const terms = createTermsCache({
+    load: termsStore.loadTerms,
+    isStoreUp,
+    nowMs: () => performance.now(),
+    log,
+  });
   const feed = openChangeFeed(
     redis,
     {

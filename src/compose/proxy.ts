@@ -38,7 +38,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { endpoints, openOf } = openEndpoints(parts);
   const isPrepared = prepareStore(parts, endpoints);
   const ledgerStore = createLedgerStore(store, config.budgets);
-  const limits = openLimits(parts, redis);
+  const limits = openLimits(parts, { redis, isStoreUp: () => ledger.storeUp });
   const ledger = openLedger(parts, {
     store: ledgerStore,
     committed: (done) => {
