@@ -13,7 +13,9 @@ import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
 import { models } from "./http/routes/models.ts";
 import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
-import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
+import { type DeliveryRoutesDeps, deliveryRoutes } from "./http/routes/webhook-deliveries.ts";
+import { type EndpointRoutesDeps, endpointRoutes } from "./http/routes/webhook-endpoints.ts";
+import { type PublicKey, webhookKeys } from "./http/routes/webhook-keys.ts";
 
 export interface AppDeps
   extends
@@ -22,7 +24,9 @@ export interface AppDeps
     CustomerRoutesDeps,
     BudgetRoutesDeps,
     SpendRoutesDeps,
-    WebhookRoutesDeps {
+    EndpointRoutesDeps,
+    DeliveryRoutesDeps {
+  readonly listPublicKeys: () => Promise<readonly PublicKey[]>;
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
   readonly catalog: ModelCatalog;
@@ -35,6 +39,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const open = new Router<RequestState>();
   open.get(["/health/liveliness", "/health/liveness"], liveness);
   open.get("/health/readiness", readiness(deps.checkReadiness));
+  open.get("/.well-known/spendhook/webhook-keys.json", webhookKeys(deps.listPublicKeys));
 
   const calls = new Router<RequestState>();
   calls.use(authenticate(deps.masterKeyHash));
@@ -45,11 +50,8 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   activityRoutes(calls, deps);
   budgetRoutes(calls, deps);
   calls.get("/spend/explain/:requestId", explainSpend(deps));
-  const webhooks = webhookRoutes(deps);
-  calls.get("/webhook/endpoints", webhooks.list);
-  calls.get("/webhook/endpoints/:id", webhooks.show);
-  calls.get("/webhook/endpoints/:id/secret", webhooks.secret);
-  calls.post("/webhook/endpoints/:id/resume", webhooks.resume);
+  endpointRoutes(calls, deps);
+  deliveryRoutes(calls, deps);
 
   app.use(requestLog(deps));
   app.use(respondErrors(deps.log));

@@ -30,6 +30,10 @@ export type ErrorCode =
   | "rate_limited"
   | "charge_not_found"
   | "endpoint_not_found"
+  | "invalid_endpoint"
+  | "delivery_not_found"
+  | "delivery_batched"
+  | "replay_not_found"
   | "request_too_large"
   | "request_timeout"
   | "unsupported_media_type"
@@ -80,6 +84,10 @@ export const ERROR_TABLE = {
   customer_not_found: { status: 404, type: "not_found", retry: false },
   charge_not_found: { status: 404, type: "not_found", retry: false },
   endpoint_not_found: { status: 404, type: "not_found", retry: false },
+  invalid_endpoint: { status: 400, type: "invalid_request_error", retry: false },
+  delivery_not_found: { status: 404, type: "not_found", retry: false },
+  delivery_batched: { status: 409, type: "invalid_request_error", retry: false },
+  replay_not_found: { status: 404, type: "not_found", retry: false },
   request_too_large: { status: 413, type: "invalid_request_error", retry: false },
   request_timeout: { status: 408, type: "timeout", retry: true },
   unsupported_media_type: { status: 415, type: "invalid_request_error", retry: false },

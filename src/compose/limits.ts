@@ -19,7 +19,11 @@ export interface Limits {
 
 export function openLimits(
   { config, store, closer, log }: Parts,
-  { redis, isStoreUp }: { redis: Redis; isStoreUp: () => boolean },
+  {
+    redis,
+    isStoreUp,
+    endpointChanged,
+  }: { redis: Redis; isStoreUp: () => boolean; endpointChanged: () => void },
 ): Limits {
   const termsStore = createTermsStore(store, config.budgets);
   const loadAccount = (customerId: string): Promise<Account | null> =>
@@ -36,6 +40,7 @@ export function openLimits(
       onChange: (change) => {
         if (change.kind === "customers") terms.forget(change.ids);
         else if (change.kind === "budget") terms.forgetAll();
+        else if (change.kind === "endpoint") endpointChanged();
         else admission.holdAgain(change.customerId).catch(() => {});
       },
       onGap: () => terms.forgetAll(),

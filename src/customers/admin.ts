@@ -4,6 +4,7 @@ import type { NewId } from "../lib/ids.ts";
 import type { TermsDefaults } from "../spend/budget-terms.ts";
 import type { Store } from "../store/connect.ts";
 import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import { writeAudit } from "../store/write-audit.ts";
 import type { ShowBudget } from "./budget-json.ts";
 import { customerJson } from "./customer-json.ts";
 
@@ -68,19 +69,8 @@ export async function audit(
   { deps, session, actor, now }: Change,
   entry: { action: string; targetId: string; before: object | null; after: object | null },
 ): Promise<void> {
-  const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-  await deps.store.collections.audit.insertOne(
-    {
-      _id: deps.newId("aud"),
-      at: now,
-      actor,
-      action: entry.action,
-      targetId: entry.targetId,
-      before: text(entry.before),
-      after: text(entry.after),
-    },
-    { session },
-  );
+  const row = { id: deps.newId("aud"), at: now, actor, ...entry };
+  await writeAudit(deps.store.collections.audit, row, session);
 }
 
 export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {

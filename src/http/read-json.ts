@@ -12,6 +12,12 @@ export async function readJson<T>(ctx: AppContext, schema: z.ZodType<T>): Promis
   return check(schema, parse(text), "body");
 }
 
+/** The same for a request that may have no body: then it is an empty object. */
+export async function readJsonOrNothing<T>(ctx: AppContext, schema: z.ZodType<T>): Promise<T> {
+  const text = (await readBody(ctx.req, MAX_BYTES)).toString("utf8");
+  return check(schema, text.trim() === "" ? {} : parse(text), "body");
+}
+
 /** The request's query, checked like a body. */
 export function readQuery<T>(ctx: AppContext, schema: z.ZodType<T>): T {
   return check(schema, { ...ctx.query }, "query");

@@ -1,14 +1,7 @@
 import { type Collection, type Db, MongoClient } from "mongodb";
 import { withDeadline } from "../lib/deadline.ts";
-import type {
-  AuditDoc,
-  BudgetDoc,
-  CustomerDoc,
-  DailySpendDoc,
-  DeliveryDoc,
-  EndpointDoc,
-  EventDoc,
-} from "./documents.ts";
+import type { AuditDoc, BudgetDoc, CustomerDoc, DailySpendDoc, EventDoc } from "./documents.ts";
+import type { DeliveryDoc, EndpointDoc, EndpointHourDoc, ReplayDoc } from "./webhook-documents.ts";
 
 export interface Collections {
   readonly customers: Collection<CustomerDoc>;
@@ -17,6 +10,8 @@ export interface Collections {
   readonly deliveries: Collection<DeliveryDoc>;
   readonly dailySpend: Collection<DailySpendDoc>;
   readonly endpoints: Collection<EndpointDoc>;
+  readonly endpointHours: Collection<EndpointHourDoc>;
+  readonly replays: Collection<ReplayDoc>;
   readonly audit: Collection<AuditDoc>;
 }
 
@@ -73,6 +68,8 @@ export function connectStore(options: ConnectOptions): Store {
       deliveries: db.collection("deliveries"),
       dailySpend: db.collection("daily_spend"),
       endpoints: db.collection("webhook_endpoints"),
+      endpointHours: db.collection("webhook_endpoint_hours"),
+      replays: db.collection("webhook_replays"),
       audit: db.collection("audit_log"),
     },
     ping: async (timeoutMs) => {

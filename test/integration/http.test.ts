@@ -9,7 +9,9 @@ import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
-import type { EndpointDoc } from "../../src/store/documents.ts";
+import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
+import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
+import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
 
 const lines: { fields: object; message: string }[] = [];
 const record = (fields: object, message: string): void => {
@@ -17,14 +19,14 @@ const record = (fields: object, message: string): void => {
 };
 const log = { debug: record, info: record, warn: record, error: record };
 const endpoint: EndpointDoc = {
-  _id: "default",
-  url: "https://example.com/hook",
+  ...newEndpoint({ id: "default", url: "https://example.com/hook", secret: "sealed" }, new Date(0)),
   state: "disabled",
   disabledReason: "the receiver answered 410 Gone",
-  sealedSecret: "sealed",
-  pausedUntil: null,
-  createdAt: new Date(0),
-  updatedAt: new Date(0),
+};
+const STATS = { pending: 0, parked: 3, delivered: 1, failed: 1, lagSeconds: 0 };
+const show = (doc: EndpointDoc): Promise<object> => Promise.resolve(endpointJson(doc, STATS, new Date(0)));
+const unused = (): never => {
+  throw new Error("This route is tested elsewhere");
 };
 let ready = true;
 let draining = false;
@@ -128,11 +130,34 @@ const deps: AppDeps = {
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
     Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
-  listEndpoints: () => Promise.resolve([endpoint]),
-  findEndpoint: (id) => Promise.resolve(id === "default" ? endpoint : null),
-  resumeEndpoint: (id) =>
-    Promise.resolve(id === "default" ? { ...endpoint, state: "enabled", disabledReason: null } : null),
-  openSecret: () => "whsec_x",
+  listPublicKeys: () => Promise.resolve([]),
+  webhookEndpoints: {
+    list: async () => [await show(endpoint)],
+    find: (id) => {
+      if (id !== "default") throw new AppError("endpoint_not_found", "There is no webhook endpoint");
+      return show(endpoint);
+    },
+    show,
+    create: unused,
+    patch: unused,
+    delete: unused,
+    pause: unused,
+    resume: () => Promise.resolve({ ...endpoint, state: "enabled", disabledReason: null }),
+    rotate: unused,
+    revoke: unused,
+    reveal: () => Promise.resolve("whsec_x"),
+    test: unused,
+    history: unused,
+  },
+  webhookDeliveries: {
+    list: unused,
+    show: unused,
+    resend: unused,
+    startReplay: unused,
+    showReplay: unused,
+    pull: unused,
+    pullCustomer: unused,
+  },
 };
 
 let server: Server;
