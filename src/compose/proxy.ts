@@ -8,6 +8,7 @@ import { createReadinessCheck } from "../readiness.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
 import { createLedgerStore } from "../spend/ledger-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
+import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
@@ -57,6 +58,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       masterKeyHash: hashApiKey(config.masterKey),
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
+      isStoreAway,
       startedAt: new Date(),
       ...openCompletions(parts, { ledger, limits }),
       ...openAdmin(parts, limits),
