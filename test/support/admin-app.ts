@@ -45,6 +45,8 @@ export interface AdminApp {
   call(method: string, pathname: string, body?: unknown): Promise<Answered>;
   get(pathname: string): Promise<Answered>;
   post(pathname: string, body: unknown): Promise<Answered>;
+  /** POST of which only the status and the text matter: a stream, a refusal of whatever shape. */
+  send(pathname: string, body: string): Promise<{ status: number; text: string }>;
   /** POST that must succeed; its answer. */
   make(pathname: string, body: object): Promise<Json>;
   /** GET /customer/info of a customer that must exist. */
@@ -76,7 +78,12 @@ export async function startAdminApp(settings: object = {}): Promise<AdminApp> {
   const serving = await serve(createApp(proxy.app).callback(), config);
   await waitUntil("readiness", async () => (await proxy.app.checkReadiness()).ready);
   const store = connectStore({ url: storeUrl, appName: "test" });
-  const call = caller(`http://127.0.0.1:${serving.port}`);
+  const send = sender(`http://127.0.0.1:${serving.port}`);
+  const call: AdminApp["call"] = async (method, pathname, body) => {
+    const response = await send(method, pathname, body === undefined ? undefined : asBody(body));
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: JSON.parse(text) as unknown };
+  };
   const make = async (pathname: string, body: object): Promise<Json> =>
     ok(await call("POST", pathname, body));
   return {
@@ -86,6 +93,10 @@ export async function startAdminApp(settings: object = {}): Promise<AdminApp> {
     call,
     get: (pathname) => call("GET", pathname),
     post: (pathname, body) => call("POST", pathname, body),
+    send: async (pathname, body) => {
+      const response = await send("POST", pathname, body);
+      return { status: response.status, text: await response.text() };
+    },
     make,
     customer: async (id) =>
       ok(await call("GET", `/customer/info?${new URLSearchParams({ end_user_id: id }).toString()}`)),
@@ -102,23 +113,20 @@ export async function startAdminApp(settings: object = {}): Promise<AdminApp> {
   };
 }
 
-function caller(base: string): AdminApp["call"] {
-  return async (method, pathname, body) => {
-    const response = await fetch(base + pathname, {
+type Body = string | Uint8Array<ArrayBuffer>;
+
+function sender(base: string) {
+  return (method: string, pathname: string, body?: Body): Promise<Response> =>
+    fetch(base + pathname, {
       method,
       headers: { authorization: `Bearer ${OPERATOR_KEY}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: asBody(body) }),
+      ...(body !== undefined && { body }),
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: JSON.parse(text) as unknown };
-  };
 }
 
 /** JSON; text and bytes go as they are. */
-function asBody(body: unknown): string | Uint8Array<ArrayBuffer> {
-  return typeof body === "string" || body instanceof Uint8Array
-    ? (body as string | Uint8Array<ArrayBuffer>)
-    : JSON.stringify(body);
+function asBody(body: unknown): Body {
+  return typeof body === "string" || body instanceof Uint8Array ? (body as Body) : JSON.stringify(body);
 }
 
 function ok({ status, json, text }: Answered): Json {
