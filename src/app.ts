@@ -54,7 +54,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   deliveryRoutes(calls, deps);
 
   app.use(requestLog(deps));
-  app.use(respondErrors(deps.log));
+  app.use(respondErrors(deps));
   app.use(calls.routes()).use(calls.allowedMethods());
   app.use(open.routes()).use(open.allowedMethods());
   return app;

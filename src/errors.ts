@@ -7,6 +7,7 @@ export type ErrorCode =
   | "invalid_json"
   | "invalid_request"
   | "invalid_customer_id"
+  | "invalid_cursor"
   | "missing_api_key"
   | "invalid_api_key"
   | "not_admin"
@@ -60,6 +61,7 @@ export const ERROR_TABLE = {
   invalid_json: { status: 400, type: "invalid_request_error", retry: false },
   invalid_request: { status: 400, type: "invalid_request_error", retry: false },
   invalid_customer_id: { status: 400, type: "invalid_request_error", retry: false },
+  invalid_cursor: { status: 422, type: "invalid_request_error", retry: false },
   missing_api_key: { status: 401, type: "auth_error", retry: false },
   invalid_api_key: { status: 401, type: "auth_error", retry: false },
   not_admin: { status: 401, type: "auth_error", retry: false },

@@ -11,6 +11,7 @@ import type { DeliveryQueue } from "../queues/delivery-queue.ts";
 import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
+import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
@@ -60,6 +61,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       masterKeyHash: hashApiKey(config.masterKey),
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
+      isStoreAway,
       startedAt: new Date(),
       ...openCompletions(parts, { ledger, limits }),
       ...openAdmin(parts, limits),

@@ -84,3 +84,8 @@ export async function requireBudget({ deps, session }: Change, id: string): Prom
 export function customerMissing(id: string, param: string): AppError {
   return new AppError("customer_not_found", `End User Id=${id} does not exist in db`, { param });
 }
+
+/** Two changes in one millisecond are two versions. */
+export function laterThan(before: Date, now: Date): Date {
+  return now > before ? now : new Date(before.getTime() + 1);
+}

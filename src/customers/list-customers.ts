@@ -1,5 +1,6 @@
 import type { Filter } from "mongodb";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { AppError } from "../errors.ts";
+import { type CursorShape, decodeCursor, encodeCursor } from "../lib/cursor.ts";
 import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
 import { type AdminDeps, showCustomers, showing } from "./admin.ts";
 import { budgetRowJson } from "./budget-json.ts";
@@ -21,13 +22,27 @@ export interface CustomerQuery {
 
 const FIELDS = { user_id: "_id", created_at: "createdAt" } as const;
 
-/** One page of customers, by an index at any size. Throws nothing for a strange cursor: it starts again. */
+/** Where the last page ended; null = there was none. Throws invalid_cursor for what no page has given out. */
+function readCursor(cursor: string | null, shape: CursorShape): (string | number)[] | null {
+  if (cursor === null) return null;
+  const position = decodeCursor(cursor, shape);
+  if (position === null) {
+    throw new AppError(
+      "invalid_cursor",
+      "The cursor is not one of this list: it comes from the page before, asked for with the same sort",
+      { param: "cursor" },
+    );
+  }
+  return position;
+}
+
+/** One page of customers, by an index at any size. Throws invalid_cursor. */
 export async function listCustomers(deps: AdminDeps, query: CustomerQuery): Promise<Page> {
   const field = FIELDS[query.sort];
   const direction = query.order === "asc" ? 1 : -1;
   const conditions: Filter<CustomerDoc>[] = [{ deletedAt: null }];
   if (query.search !== null) conditions.push({ _id: { $gte: query.search, $lt: endOfPrefix(query.search) } });
-  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const after = readCursor(query.cursor, field === "_id" ? ["text"] : ["instant", "text"]);
   if (after !== null) conditions.push(beyond(field, direction, after));
   const found = await deps.store.collections.customers
     .find({ $and: conditions })
@@ -67,7 +82,7 @@ export async function listBudgets(
   deps: AdminDeps,
   query: { limit: number; cursor: string | null },
 ): Promise<Page> {
-  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const after = readCursor(query.cursor, ["text"]);
   const filter: Filter<BudgetDoc> = {
     customerId: null,
     ...(after !== null && { _id: { $gt: String(after[0] ?? "") } }),
@@ -91,7 +106,7 @@ export async function listAudit(
   deps: AdminDeps,
   query: { limit: number; cursor: string | null; targetId: string | null },
 ): Promise<Page> {
-  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const after = readCursor(query.cursor, ["instant", "text"]);
   const at = new Date(Number(after?.[0] ?? 0));
   const found = await deps.store.collections.audit
     .find({

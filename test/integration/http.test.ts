@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
 import { loadTokenizer } from "../../src/completions/count-tokens.ts";
@@ -9,6 +10,7 @@ import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
+import { isStoreAway } from "../../src/store/store-failure.ts";
 import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
 import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
 import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
@@ -55,12 +57,23 @@ const catalog = createModelCatalog(
   Math.random,
 );
 
+/** What the driver says of a store that nobody listens for. */
+async function unreachable(): Promise<void> {
+  const client = new MongoClient("mongodb://127.0.0.1:1", { serverSelectionTimeoutMS: 50 });
+  try {
+    await client.db().command({ ping: 1 });
+  } finally {
+    await client.close();
+  }
+}
+
 const deps: AppDeps = {
   log,
   newId: createIds(),
   masterKeyHash: hashApiKey("sk-test"),
   maxBodyBytes: 1000,
   isDraining: () => draining,
+  isStoreAway,
   startedAt: new Date(1000),
   catalog,
   prepareCall: (incoming) =>
@@ -110,7 +123,10 @@ const deps: AppDeps = {
     });
   },
   customers: {
-    show: (id) => Promise.resolve(id === "ada" ? { user_id: "ada" } : null),
+    show: async (id) => {
+      if (id === "away") await unreachable();
+      return id === "ada" ? { user_id: "ada" } : null;
+    },
     create: () => Promise.resolve({}),
     update: () => Promise.resolve({}),
     delete: () => Promise.resolve(0),
@@ -320,6 +336,22 @@ test.each(["/customer/info", "/end_user/info"])("%s answers known, unknown and m
   expect([missing.status, missing.json]).toEqual([
     422,
     { detail: [{ type: "missing", loc: ["query", "end_user_id"], msg: "Field required", input: null }] },
+  ]);
+});
+
+test("while the store is away the answer is 503, to be tried again", async () => {
+  const { status, headers, json } = await call("GET", "/customer/info?end_user_id=away");
+  expect([status, headers.get("x-should-retry"), json]).toEqual([
+    503,
+    "true",
+    {
+      error: {
+        message: "The store does not answer; please try again",
+        type: "service_unavailable",
+        param: null,
+        code: "503",
+      },
+    },
   ]);
 });
 
