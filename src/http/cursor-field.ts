@@ -3,8 +3,8 @@ import { decodeCursor } from "../lib/cursor.ts";
 
 /** A cursor that says when a page ended and at which id. */
 export const timeCursor = z.string().transform((text, context) => {
-  const [ms, id] = decodeCursor(text) ?? [];
-  if (Number.isSafeInteger(ms) && typeof id === "string") return { ms: Number(ms), id };
+  const [ms, id] = decodeCursor(text, ["instant", "text"]) ?? [];
+  if (ms !== undefined && id !== undefined) return { ms: Number(ms), id: String(id) };
   context.addIssue({ code: "custom", message: "Input should be a cursor as an earlier page gave it" });
   return z.NEVER;
 });
