@@ -1,7 +1,7 @@
 import { Router } from "@koa/router";
 import Koa from "koa";
 import type { ModelCatalog } from "./completions/model-catalog.ts";
-import { authenticate } from "./http/authenticate.ts";
+import { authenticate, authenticateOperator } from "./http/authenticate.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
 import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
@@ -9,10 +9,19 @@ import { respondErrors } from "./http/respond-errors.ts";
 import { chatCompletions, type ChatCompletionsDeps } from "./http/routes/chat-completions.ts";
 import { type ActivityRoutesDeps, activityRoutes } from "./http/routes/activity.ts";
 import { type BudgetRoutesDeps, budgetRoutes } from "./http/routes/budgets.ts";
+import { type CustomerDetailsDeps, customerDetailRoutes } from "./http/routes/customer-details.ts";
 import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
+import { type DashboardDeps, dashboardRoutes } from "./http/routes/dashboard.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
-import { models } from "./http/routes/models.ts";
-import { explainSpend, type SpendRoutesDeps } from "./http/routes/spend.ts";
+import { type LiveDeps, liveEvents } from "./http/routes/live.ts";
+import { modelInfo, type ModelInfoDeps, models } from "./http/routes/models.ts";
+import { type SessionRoutesDeps, sessionRoutes } from "./http/routes/session.ts";
+import {
+  explainSpend,
+  type OverviewDeps,
+  overviewOfSpend,
+  type SpendRoutesDeps,
+} from "./http/routes/spend.ts";
 import { type DeliveryRoutesDeps, deliveryRoutes } from "./http/routes/webhook-deliveries.ts";
 import { type EndpointRoutesDeps, endpointRoutes } from "./http/routes/webhook-endpoints.ts";
 import { type PublicKey, webhookKeys } from "./http/routes/webhook-keys.ts";
@@ -24,13 +33,21 @@ export interface AppDeps
     CustomerRoutesDeps,
     BudgetRoutesDeps,
     SpendRoutesDeps,
+    OverviewDeps,
+    ModelInfoDeps,
+    SessionRoutesDeps,
+    DashboardDeps,
+    LiveDeps,
     EndpointRoutesDeps,
     DeliveryRoutesDeps {
   readonly listPublicKeys: () => Promise<readonly PublicKey[]>;
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
   readonly catalog: ModelCatalog;
-  readonly customers: CustomerRoutesDeps["customers"] & ActivityRoutesDeps["customers"];
+  readonly sessions: SessionRoutesDeps["sessions"];
+  readonly customers: CustomerRoutesDeps["customers"] &
+    CustomerDetailsDeps["customers"] &
+    ActivityRoutesDeps["customers"];
 }
 
 /** The HTTP application: the order of its middleware and its routes. Does no I/O of its own. */
@@ -46,16 +63,27 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const completions = ["/chat/completions", "/v1/chat/completions"];
   calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
-  customerRoutes(calls, deps);
-  activityRoutes(calls, deps);
-  budgetRoutes(calls, deps);
-  calls.get("/spend/explain/:requestId", explainSpend(deps));
-  endpointRoutes(calls, deps);
-  deliveryRoutes(calls, deps);
+
+  const management = new Router<RequestState>();
+  management.use(authenticateOperator(deps.masterKeyHash, deps.sessions));
+  customerRoutes(management, deps);
+  activityRoutes(management, deps);
+  customerDetailRoutes(management, deps);
+  budgetRoutes(management, deps);
+  management.get("/ui/api/live", liveEvents(deps));
+  management.get("/spend/overview", overviewOfSpend(deps));
+  management.get("/model/info", modelInfo(deps));
+  management.get("/spend/explain/:requestId", explainSpend(deps));
+  endpointRoutes(management, deps);
+  deliveryRoutes(management, deps);
+
+  sessionRoutes(open, deps);
+  dashboardRoutes(open, deps);
 
   app.use(requestLog(deps));
   app.use(respondErrors(deps));
   app.use(calls.routes()).use(calls.allowedMethods());
+  app.use(management.routes()).use(management.allowedMethods());
   app.use(open.routes()).use(open.allowedMethods());
   return app;
 }

@@ -11,6 +11,10 @@ export type ErrorCode =
   | "missing_api_key"
   | "invalid_api_key"
   | "not_admin"
+  | "session_ended"
+  | "csrf_failed"
+  | "too_many_attempts"
+  | "too_many_watchers"
   | "model_not_found"
   | "route_not_found"
   | "method_not_allowed"
@@ -65,6 +69,10 @@ export const ERROR_TABLE = {
   missing_api_key: { status: 401, type: "auth_error", retry: false },
   invalid_api_key: { status: 401, type: "auth_error", retry: false },
   not_admin: { status: 401, type: "auth_error", retry: false },
+  session_ended: { status: 401, type: "auth_error", retry: false },
+  csrf_failed: { status: 403, type: "auth_error", retry: false },
+  too_many_attempts: { status: 429, type: "auth_error", retry: false },
+  too_many_watchers: { status: 503, type: "service_unavailable", retry: true },
   model_not_found: { status: 404, type: "invalid_request_error", retry: false },
   route_not_found: { status: 404, type: "not_found", retry: false },
   method_not_allowed: { status: 405, type: "invalid_request_error", retry: false },

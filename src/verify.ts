@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
 import { ConfigError } from "./config/config-error.ts";
 import { readSettings } from "./config/settings.ts";
 import { startStore } from "./embedded/store/server.ts";
 import { formatNano } from "./lib/money.ts";
+import { runningStoreUrl } from "./running-store.ts";
 import { createVerifySource } from "./spend/verify-store.ts";
 import { verifyLedger, type VerifyReport } from "./spend/verify-ledger.ts";
 import { connectStore } from "./store/connect.ts";
@@ -19,8 +19,6 @@ running or stopped; MONGODB_URL and DATA_DIR say where its data is.
   --json   print the report as JSON
   --help   print this text
 `;
-
-const runFile = z.object({ pid: z.int(), mongodbUrl: z.string().nullable() });
 
 try {
   const { values } = parseArgs({
@@ -49,18 +47,6 @@ async function verify(): Promise<VerifyReport> {
   } finally {
     await store.close();
     await own?.close();
-  }
-}
-
-/** The embedded store of a service that runs on this DATA_DIR; null when none does. */
-function runningStoreUrl(dataDir: string): string | null {
-  try {
-    const run = runFile.parse(JSON.parse(readFileSync(path.join(dataDir, "run.json"), "utf8")));
-    process.kill(run.pid, 0);
-    return run.mongodbUrl;
-  } catch {
-    // No file, or one left by a service that was killed: the data lies still.
-    return null;
   }
 }
 

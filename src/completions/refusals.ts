@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError, type AppErrorOptions } from "../errors.ts";
 import { formatNano, usdJson } from "../lib/money.ts";
 
 /** What a refused caller is told about its budget. */
@@ -16,14 +16,23 @@ export interface OverBudget {
   readonly status: number;
 }
 
+/** A call that its customer's budget does not cover. */
+export class OverBudgetError extends AppError {
+  readonly neededNano: bigint;
+
+  constructor(message: string, options: AppErrorOptions, neededNano: bigint) {
+    super("budget_exceeded", message, options);
+    this.neededNano = neededNano;
+  }
+}
+
 /** LiteLLM's sentence first, then what its users ask for: which budget, what is held, when it is over. */
 export function overBudget(facts: OverBudget): AppError {
   const { customerId, model, maxNano, spentNano, heldNano, neededNano, resetAt } = facts;
   const whose = model === null ? "over budget" : `over budget for model=${model}`;
   const held = heldNano > 0n ? `, held for calls in flight=${formatNano(heldNano)}` : "";
   const reset = resetAt === null ? "it is not reset by itself" : `it is reset at ${resetAt.toISOString()}`;
-  return new AppError(
-    "budget_exceeded",
+  return new OverBudgetError(
     `ExceededBudget: End User=${customerId} ${whose}. Spend=${formatNano(spentNano)}, Budget=${formatNano(maxNano)}${held}; this call needs at least ${formatNano(neededNano)}, and ${reset}`,
     {
       status: facts.status,
@@ -39,6 +48,7 @@ export function overBudget(facts: OverBudget): AppError {
         },
       },
     },
+    neededNano,
   );
 }
 

@@ -3,20 +3,30 @@ import { completeChat } from "../completions/complete-chat.ts";
 import { loadTokenizer } from "../completions/count-tokens.ts";
 import { createMockUpstream, withMocks } from "../completions/mock-upstream.ts";
 import { createModelCatalog } from "../completions/model-catalog.ts";
+import { modelInfo } from "../completions/model-info.ts";
+import { notingRefusals } from "../completions/note-refusals.ts";
 import { prepareCall } from "../completions/prepare-call.ts";
 import { createUpstreamClient } from "../completions/upstream.ts";
 import type { Charge } from "../spend/charge.ts";
+import { unpricedCalls } from "../customers/spend-overview.ts";
+import { repeat } from "../lib/repeat.ts";
+import type { DailyStore } from "../spend/daily-store.ts";
+import { addDays, dayOf } from "../spend/days.ts";
 import type { Ledger } from "../spend/ledger.ts";
 import { createPriceBook } from "../spend/price-book.ts";
+import { createRefusalCounter, REFUSALS_INTERVAL_MS } from "../spend/refusal-counter.ts";
 import { USER_AGENT } from "../version.ts";
 import type { Limits } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 
+/** GET /model/info counts unpriced calls of so many days, today included. */
+const UNPRICED_DAYS = 30;
+
 /** One completion from its request to its charge. */
 export function openCompletions(
   { config, closer, newId }: Parts,
-  { ledger, limits }: { ledger: Ledger; limits: Limits },
-): Pick<AppDeps, "catalog" | "prepareCall" | "completeChat"> {
+  { ledger, limits, daily }: { ledger: Ledger; limits: Limits; daily: DailyStore },
+): Pick<AppDeps, "catalog" | "prepareCall" | "completeChat" | "modelInfo"> {
   const upstream = createUpstreamClient(USER_AGENT);
   closer.add("upstream", () => upstream.close());
   const now = (): Date => new Date();
@@ -40,9 +50,20 @@ export function openCompletions(
     commit: (charge: Charge) => ledger.commit(charge),
     release: (requestId: string) => admission.release(requestId),
   };
+  const refusals = createRefusalCounter({ write: daily.addRefusals, now });
+  closer.add("refusals", () => refusals.flush());
+  closer.add(
+    "refusal writer",
+    repeat(REFUSALS_INTERVAL_MS, () => refusals.flush()),
+  );
   return {
     catalog,
-    prepareCall: (incoming) => prepareCall(prepare, incoming),
+    prepareCall: notingRefusals((incoming) => prepareCall(prepare, incoming), refusals.note),
+    modelInfo: async () => {
+      const today = dayOf(now());
+      const totals = await daily.totals({ from: addDays(today, 1 - UNPRICED_DAYS), to: today });
+      return modelInfo(config.deployments, shared.ratesFor, unpricedCalls(totals).models);
+    },
     completeChat: ({ call }, gone) => completeChat(complete, call, gone),
   };
 }

@@ -17,13 +17,18 @@ export interface Limits {
   readonly tell: (change: Change) => void;
 }
 
+/** `changed` is told what operators change, by whichever process. */
 export function openLimits(
   { config, store, closer, log }: Parts,
   {
     redis,
     isStoreUp,
-    endpointChanged,
-  }: { redis: Redis; isStoreUp: () => boolean; endpointChanged: () => void },
+    changed,
+  }: {
+    redis: Redis;
+    isStoreUp: () => boolean;
+    changed: (change: Exclude<Change, { kind: "holds" }>) => void;
+  },
 ): Limits {
   const termsStore = createTermsStore(store, config.budgets);
   const loadAccount = (customerId: string): Promise<Account | null> =>
@@ -38,10 +43,10 @@ export function openLimits(
     redis,
     {
       onChange: (change) => {
+        if (change.kind !== "holds") changed(change);
         if (change.kind === "customers") terms.forget(change.ids);
         else if (change.kind === "budget") terms.forgetAll();
-        else if (change.kind === "endpoint") endpointChanged();
-        else admission.holdAgain(change.customerId).catch(() => {});
+        else if (change.kind === "holds") admission.holdAgain(change.customerId).catch(() => {});
       },
       onGap: () => terms.forgetAll(),
     },

@@ -10,6 +10,7 @@ import type { Redis } from "ioredis";
 import type { DeliveryQueue } from "../queues/delivery-queue.ts";
 import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
+import { createDailyStore } from "../spend/daily-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
 import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
@@ -17,6 +18,7 @@ import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
 import { openCompletions } from "./completions.ts";
+import { openDashboard, openLive } from "./dashboard.ts";
 import { openEndpoints, openRouter } from "./endpoints.ts";
 import { eventPlanner, openLedger } from "./ledger.ts";
 import { type Limits, openLimits } from "./limits.ts";
@@ -46,9 +48,12 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { endpoints } = where;
   const router = openRouter(parts, endpoints);
   const isPrepared = prepareStore(parts, endpoints, router);
+  const daily = createDailyStore(store);
+  const live = openLive(parts, redis);
   const { ledgerStore, limits, ledger } = openSpending(parts, {
     redis,
     router,
+    live,
     isPrepared,
     announce: queue.announce,
   });
@@ -63,8 +68,9 @@ export function composeProxy(config: Config, log: Log): Proxy {
       isDraining,
       isStoreAway,
       startedAt: new Date(),
-      ...openCompletions(parts, { ledger, limits }),
+      ...openCompletions(parts, { ledger, limits, daily }),
       ...openAdmin(parts, limits),
+      ...openDashboard(parts, { limits, daily, live }),
       checkReadiness: createReadinessCheck({
         isPrepared,
         isDraining,
@@ -86,6 +92,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
     },
     startDraining: () => {
       draining = true;
+      live.end();
     },
     close: () => closer.close(),
   };
@@ -97,19 +104,21 @@ function openSpending(
   wiring: {
     redis: Redis;
     router: EndpointRouter;
+    live: ReturnType<typeof openLive>;
     isPrepared: () => boolean;
     announce: DeliveryQueue["announce"];
   },
 ): { ledgerStore: LedgerStore; limits: Limits; ledger: Ledger } {
-  const { config, store } = parts;
-  const { redis, router, isPrepared, announce } = wiring;
-  const ledgerStore = createLedgerStore(store, config.budgets);
+  const { config, store, newId } = parts;
+  const { redis, router, live, isPrepared, announce } = wiring;
+  const ledgerStore = createLedgerStore(store, config.budgets, newId("shard"));
   const limits = openLimits(parts, {
     redis,
     isStoreUp: () => ledger.storeUp,
-    endpointChanged: () => {
+    changed: (change) => {
+      if (change.kind !== "endpoint") live.changed(change);
       // What cannot be read now is read again in two seconds.
-      router.refresh().catch(() => {});
+      else router.refresh().catch(() => {});
     },
   });
   const ledger = openLedger(parts, {
@@ -117,6 +126,7 @@ function openSpending(
     planner: eventPlanner(config, router),
     committed: (done) => {
       limits.admission.committed(done);
+      live.spent(done.accounts.map(({ customerId, account }) => ({ customerId, ...account })));
       announce(done.deliveries);
     },
     spooled: (charges) => limits.admission.spooled(charges),

@@ -68,7 +68,7 @@ export async function deleteBudget(deps: AdminDeps, actor: string, id: string): 
   // A tier may have more customers than fit a transaction. Whoever still names it has no budget already.
   await deps.store.collections.customers.updateMany(
     { budgetId: id },
-    { $set: { budgetId: null, reviewAt: now, updatedAt: now } },
+    { $set: { budgetId: null, utilization: null, reviewAt: now, updatedAt: now } },
   );
   deps.changed({ budget: id });
   return shown;

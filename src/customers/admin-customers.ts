@@ -14,6 +14,7 @@ import {
   showCustomers,
 } from "./admin.ts";
 import { amount, type BudgetFields, changeLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
+import { aliasKeyOf } from "./find-customers.ts";
 import type { NewCustomer, UpdateCustomer } from "./customer-fields.ts";
 
 type Shown = Record<string, unknown>;
@@ -34,8 +35,9 @@ export async function createCustomer(deps: AdminDeps, actor: string, body: NewCu
     }
     const customer = newCustomer(known, body, change.now);
     customer.budgetId = await chooseBudget(change, customer, body);
-    await customers.replaceOne({ _id: customer._id }, customer, { session, upsert: true });
     const after = await showCustomer(deps, customer, session);
+    customer.utilization = after.utilization;
+    await customers.replaceOne({ _id: customer._id }, customer, { session, upsert: true });
     await audit(change, { action: "customer.create", targetId: customer._id, before: null, after });
     return after;
   });
@@ -58,6 +60,7 @@ function newCustomer(known: CustomerDoc | null, body: NewCustomer, now: Date): C
     spendNano: offset,
     spendOffsetNano: offset,
     alias: body.alias ?? null,
+    aliasKey: aliasKeyOf(body.alias ?? null),
     blocked: body.blocked ?? false,
     models: body.models ?? [],
     budgetId: null,
@@ -65,6 +68,7 @@ function newCustomer(known: CustomerDoc | null, body: NewCustomer, now: Date): C
     allowedModelRegion: body.allowed_model_region ?? null,
     objectPermission: body.object_permission == null ? null : JSON.stringify(body.object_permission),
     lastCallAt: null,
+    utilization: null,
     reviewAt: now,
     deletedAt: null,
     createdAt: now,
@@ -82,7 +86,7 @@ export async function updateCustomer(deps: AdminDeps, actor: string, body: Updat
     if (known === null) throw customerMissing(body.user_id, "user_id");
     const before = await showCustomer(deps, known, session);
     const settings = {
-      ...(body.alias !== undefined && { alias: body.alias }),
+      ...(body.alias !== undefined && { alias: body.alias, aliasKey: aliasKeyOf(body.alias) }),
       ...(body.blocked !== undefined && { blocked: body.blocked ?? false }),
       ...(body.models !== undefined && { models: body.models ?? [] }),
       ...(body.default_model !== undefined && { defaultModel: body.default_model }),
@@ -94,8 +98,9 @@ export async function updateCustomer(deps: AdminDeps, actor: string, body: Updat
       reviewAt: change.now,
       updatedAt: change.now,
     };
-    await customers.updateOne({ _id: known._id }, { $set: settings }, { session });
     const after = await showCustomer(deps, { ...known, ...settings }, session);
+    const { utilization } = after;
+    await customers.updateOne({ _id: known._id }, { $set: { ...settings, utilization } }, { session });
     await audit(change, { action: "customer.update", targetId: known._id, before, after });
     return after;
   });
@@ -139,7 +144,10 @@ async function writeCopy(
     updatedAt: owned === null ? now : laterThan(owned.updatedAt, now),
     updatedBy: actor,
   };
-  await deps.store.collections.budgets.replaceOne({ _id: copy._id }, copy, { session, upsert: true });
+  const { budgets } = deps.store.collections;
+  await budgets.replaceOne({ _id: copy._id }, copy, { session, upsert: true });
+  // One that was kept when its customer was moved to a tier: it has another now.
+  await budgets.deleteMany({ customerId: from.customerId, _id: { $ne: copy._id } }, { session });
   return copy._id;
 }
 

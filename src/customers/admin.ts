@@ -4,9 +4,9 @@ import type { NewId } from "../lib/ids.ts";
 import type { TermsDefaults } from "../spend/budget-terms.ts";
 import type { Store } from "../store/connect.ts";
 import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
-import { writeAudit } from "../store/write-audit.ts";
+import { type AuditEntry as AuditRow, writeAudits } from "../store/write-audit.ts";
 import type { ShowBudget } from "./budget-json.ts";
-import { customerJson } from "./customer-json.ts";
+import { customerJson, type ShownCustomer } from "./customer-json.ts";
 
 /** What the operator's changes to customers and budgets need. */
 export interface AdminDeps {
@@ -34,12 +34,18 @@ export function showing(deps: AdminDeps): ShowBudget {
   return { defaults: deps.defaults, now: deps.now() };
 }
 
-/** Customers as the API shows them, in the order given. */
-export async function showCustomers(
+/** A customer and its budgets: the one it names, and the one that applies to it. */
+export interface WithBudgets {
+  readonly customer: CustomerDoc;
+  readonly own: BudgetDoc | null;
+  readonly applies: BudgetDoc | null;
+}
+
+export async function findBudgetsOf(
   deps: AdminDeps,
   customers: readonly CustomerDoc[],
   session?: ClientSession,
-): Promise<Record<string, unknown>[]> {
+): Promise<WithBudgets[]> {
   const tiers = new Set(customers.map(({ budgetId }) => budgetId ?? deps.defaultBudgetId));
   const ids = [...tiers].filter((id) => id !== null);
   const docs =
@@ -48,29 +54,47 @@ export async function showCustomers(
       : await deps.store.collections.budgets.find({ _id: { $in: ids } }, session && { session }).toArray();
   const budgets = new Map(docs.map((doc) => [doc._id, doc]));
   const find = (id: string | null): BudgetDoc | null => (id !== null && budgets.get(id)) || null;
-  const show = showing(deps);
   return customers.map((customer) => {
     const own = find(customer.budgetId);
-    return customerJson(customer, { own, applies: own ?? find(deps.defaultBudgetId) }, show);
+    return { customer, own, applies: own ?? find(deps.defaultBudgetId) };
   });
+}
+
+/** Customers as the API shows them, in the order given. */
+export async function showCustomers(
+  deps: AdminDeps,
+  customers: readonly CustomerDoc[],
+  session?: ClientSession,
+): Promise<ShownCustomer[]> {
+  const found = await findBudgetsOf(deps, customers, session);
+  const show = showing(deps);
+  return found.map(({ customer, ...budgets }) => customerJson(customer, budgets, show));
 }
 
 export async function showCustomer(
   deps: AdminDeps,
   customer: CustomerDoc,
   session?: ClientSession,
-): Promise<Record<string, unknown>> {
+): Promise<ShownCustomer> {
   const [shown] = await showCustomers(deps, [customer], session);
-  return shown ?? {};
+  if (shown === undefined) throw new Error("A customer was to be shown and was not");
+  return shown;
 }
 
 /** Writes down who changed what, in the transaction of the change itself. */
-export async function audit(
+export async function audit(change: Change, entry: AuditEntry): Promise<void> {
+  await auditAll(change, [entry]);
+}
+
+/** A change, without who made it and when. */
+export type AuditEntry = Omit<AuditRow, "id" | "at" | "actor">;
+
+export async function auditAll(
   { deps, session, actor, now }: Change,
-  entry: { action: string; targetId: string; before: object | null; after: object | null },
+  entries: readonly AuditEntry[],
 ): Promise<void> {
-  const row = { id: deps.newId("aud"), at: now, actor, ...entry };
-  await writeAudit(deps.store.collections.audit, row, session);
+  const rows = entries.map((entry) => ({ id: deps.newId("aud"), at: now, actor, ...entry }));
+  await writeAudits(deps.store.collections.audit, rows, session);
 }
 
 export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {

@@ -57,6 +57,12 @@ export const updateCustomerSchema = z.strictObject({
 
 export const customerIdsSchema = ids;
 
+/** POST /customer/move; `null` takes the customers' own budget away. */
+export const moveCustomersSchema = z.strictObject({
+  user_ids: z.array(customerId).min(1, "Input should name a customer").max(1000),
+  budget_id: budgetId.nullable(),
+});
+
 export type NewCustomer = z.infer<typeof newCustomerSchema>;
 export type UpdateCustomer = z.infer<typeof updateCustomerSchema>;
 
@@ -66,5 +72,11 @@ export const newBudgetSchema = z.strictObject({ budget_id: budgetId.nullish(), .
 export const updateBudgetSchema = newBudgetSchema;
 export const budgetIdsSchema = z.strictObject({ budgets: z.array(z.string()).max(1000) });
 export const deleteBudgetSchema = z.strictObject({ id: z.string() });
+
+/** POST /budget/preview. */
+export const previewBudgetSchema = z.strictObject({
+  budget_id: budgetId,
+  max_budget: z.union([z.number(), z.string()], "Input should be a number or the text of one").nullable(),
+});
 
 export type NewBudget = z.infer<typeof newBudgetSchema>;

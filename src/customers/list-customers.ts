@@ -1,9 +1,12 @@
 import type { Filter } from "mongodb";
-import { AppError } from "../errors.ts";
-import { type CursorShape, decodeCursor, encodeCursor } from "../lib/cursor.ts";
-import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import { usdJson } from "../lib/money.ts";
+import { encodeCursor } from "../lib/cursor.ts";
+import type { BudgetDoc } from "../store/documents.ts";
+import { readCursor } from "./read-cursor.ts";
 import { type AdminDeps, showCustomers, showing } from "./admin.ts";
 import { budgetRowJson } from "./budget-json.ts";
+import { budgetUsage } from "./budget-usage.ts";
+import { type CustomerFilter, type CustomerOrder, findCustomers } from "./find-customers.ts";
 
 export interface Page {
   readonly rows: Record<string, unknown>[];
@@ -11,76 +14,38 @@ export interface Page {
   readonly nextCursor: string | null;
 }
 
-export interface CustomerQuery {
+export interface CustomerQuery extends CustomerFilter, CustomerOrder {
   readonly limit: number;
   readonly cursor: string | null;
-  /** How the customer's id begins. */
-  readonly search: string | null;
-  readonly sort: "user_id" | "created_at";
-  readonly order: "asc" | "desc";
-}
-
-const FIELDS = { user_id: "_id", created_at: "createdAt" } as const;
-
-/** Where the last page ended; null = there was none. Throws invalid_cursor for what no page has given out. */
-function readCursor(cursor: string | null, shape: CursorShape): (string | number)[] | null {
-  if (cursor === null) return null;
-  const position = decodeCursor(cursor, shape);
-  if (position === null) {
-    throw new AppError(
-      "invalid_cursor",
-      "The cursor is not one of this list: it comes from the page before, asked for with the same sort",
-      { param: "cursor" },
-    );
-  }
-  return position;
+  /** With what calls in flight hold of each customer's budget. */
+  readonly held?: boolean;
 }
 
 /** One page of customers, by an index at any size. Throws invalid_cursor. */
 export async function listCustomers(deps: AdminDeps, query: CustomerQuery): Promise<Page> {
-  const field = FIELDS[query.sort];
-  const direction = query.order === "asc" ? 1 : -1;
-  const conditions: Filter<CustomerDoc>[] = [{ deletedAt: null }];
-  if (query.search !== null) conditions.push({ _id: { $gte: query.search, $lt: endOfPrefix(query.search) } });
-  const after = readCursor(query.cursor, field === "_id" ? ["text"] : ["instant", "text"]);
-  if (after !== null) conditions.push(beyond(field, direction, after));
-  const found = await deps.store.collections.customers
-    .find({ $and: conditions })
-    .sort(field === "_id" ? { _id: direction } : { createdAt: direction, _id: direction })
-    .limit(query.limit + 1)
-    .toArray();
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
-  return {
-    rows: await showCustomers(deps, rows),
-    nextCursor:
-      last === undefined
-        ? null
-        : encodeCursor(field === "_id" ? [last._id] : [last.createdAt.getTime(), last._id]),
-  };
+  const { rows, nextCursor } = await findCustomers(deps, query);
+  return { rows: await showCustomers(deps, rows), nextCursor };
 }
 
-function beyond(
-  field: "_id" | "createdAt",
-  direction: 1 | -1,
-  after: readonly (string | number)[],
-): Filter<CustomerDoc> {
-  const past = direction === 1 ? "$gt" : "$lt";
-  const id = String(after.at(-1) ?? "");
-  if (field === "_id") return { _id: { [past]: id } };
-  const createdAt = new Date(Number(after[0] ?? 0));
-  return { $or: [{ createdAt: { [past]: createdAt } }, { createdAt, _id: { [past]: id } }] };
-}
+/** What calls in flight hold of these customers' budgets, in their order; null: nobody can say. */
+export type ReadHeld = (customerIds: readonly string[]) => Promise<bigint[] | null>;
 
-/** Strings from the prefix up to here, exclusive, begin with it. */
-function endOfPrefix(prefix: string): string {
-  return `${prefix}\u{10FFFF}`;
+/** Rows with what calls in flight hold; null where nobody can say. */
+export async function withHeld<Row extends Record<string, unknown>>(
+  rows: readonly Row[],
+  readHeld: ReadHeld,
+): Promise<(Row & { held: number | null })[]> {
+  const held = await readHeld(rows.map((row) => String(row["user_id"])));
+  return rows.map((row, at) => {
+    const nano = held?.[at];
+    return { ...row, held: nano === undefined ? null : usdJson(nano) };
+  });
 }
 
 /** One page of tiers, by id; private budgets of customers are not tiers. */
 export async function listBudgets(
   deps: AdminDeps,
-  query: { limit: number; cursor: string | null },
+  query: { limit: number; cursor: string | null; usage: boolean },
 ): Promise<Page> {
   const after = readCursor(query.cursor, ["text"]);
   const filter: Filter<BudgetDoc> = {
@@ -95,10 +60,17 @@ export async function listBudgets(
   const rows = found.slice(0, query.limit);
   const last = found.length > query.limit ? rows.at(-1) : undefined;
   const show = showing(deps);
+  const shown = rows.map((budget) => budgetRowJson(budget, show));
   return {
-    rows: rows.map((budget) => budgetRowJson(budget, show)),
+    rows: query.usage ? await withUsage(deps, shown) : shown,
     nextCursor: last === undefined ? null : encodeCursor([last._id]),
   };
+}
+
+async function withUsage(deps: AdminDeps, rows: readonly Record<string, unknown>[]): Promise<Page["rows"]> {
+  const all: Page["rows"] = [];
+  for (const row of rows) all.push({ ...row, ...(await budgetUsage(deps, String(row["budget_id"]))) });
+  return all;
 }
 
 /** One page of changes, newest first. */
@@ -106,7 +78,7 @@ export async function listAudit(
   deps: AdminDeps,
   query: { limit: number; cursor: string | null; targetId: string | null },
 ): Promise<Page> {
-  const after = readCursor(query.cursor, ["instant", "text"]);
+  const after = readCursor(query.cursor, ["integer", "text"]);
   const at = new Date(Number(after?.[0] ?? 0));
   const found = await deps.store.collections.audit
     .find({

@@ -1,7 +1,9 @@
 import type { Next } from "koa";
 import { AppError } from "../errors.ts";
 import { hashApiKey, sameDigest } from "../lib/secrets.ts";
+import type { Sessions } from "../sessions/sessions.ts";
 import type { AppContext } from "./context.ts";
+import { sessionCookie } from "./session-cookie.ts";
 
 /**
  * Lets only the operator's key in. It is read from `Authorization: Bearer`, or from `api-key`,
@@ -9,15 +11,46 @@ import type { AppContext } from "./context.ts";
  */
 export function authenticate(masterKeyHash: string) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
-    const key = presentedKey(ctx);
-    if (key === null) throw new AppError("missing_api_key", "Authentication Error, No api key passed in.");
-    const keyHash = hashApiKey(key);
-    if (!sameDigest(keyHash, masterKeyHash)) {
-      throw new AppError("invalid_api_key", "Authentication Error, Invalid proxy server key passed.");
-    }
-    ctx.state.keyHash = keyHash;
+    checkKey(ctx, presentedKey(ctx), masterKeyHash);
     await next();
   };
+}
+
+/**
+ * Lets the operator's key in, or the session of a signed-in dashboard; with a session everything but
+ * reading also needs the header `x-csrf-token`. Who acts is the operator's key either way.
+ */
+export function authenticateOperator(masterKeyHash: string, sessions: Pick<Sessions, "find" | "isCsrf">) {
+  return async (ctx: AppContext, next: Next): Promise<void> => {
+    const key = presentedKey(ctx);
+    const token = key === null ? sessionCookie(ctx) : null;
+    if (token === null) {
+      checkKey(ctx, key, masterKeyHash);
+    } else {
+      const session = await sessions.find(token);
+      if (session === null)
+        throw new AppError("session_ended", "The session has ended; please sign in again");
+      if (!isReading(ctx) && !sessions.isCsrf(session.id, ctx.get("x-csrf-token"))) {
+        throw new AppError("csrf_failed", "With a session, a change needs its token in x-csrf-token");
+      }
+      ctx.state.keyHash = masterKeyHash;
+      ctx.state.session = session;
+    }
+    await next();
+  };
+}
+
+function checkKey(ctx: AppContext, key: string | null, masterKeyHash: string): void {
+  if (key === null) throw new AppError("missing_api_key", "Authentication Error, No api key passed in.");
+  const keyHash = hashApiKey(key);
+  if (!sameDigest(keyHash, masterKeyHash)) {
+    throw new AppError("invalid_api_key", "Authentication Error, Invalid proxy server key passed.");
+  }
+  ctx.state.keyHash = keyHash;
+}
+
+function isReading(ctx: AppContext): boolean {
+  return ctx.method === "GET" || ctx.method === "HEAD";
 }
 
 function presentedKey(ctx: AppContext): string | null {

@@ -1,12 +1,15 @@
 import type { DefaultState, ParameterizedContext } from "koa";
 import type { NewId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { Session } from "../sessions/sessions.ts";
 
 /** What a request gathers on its way, for its one log line. */
 export interface RequestState extends DefaultState {
   requestId: string;
   /** SHA-256 of the caller's API key, once it is known to be valid. */
   keyHash: string;
+  /** The dashboard that asks; absent for a request with the key itself. */
+  session?: Session;
   /** Fields that handlers add to the request's log line. */
   logFields: Record<string, unknown>;
 }

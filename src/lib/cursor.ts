@@ -3,8 +3,8 @@ export function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString("base64url");
 }
 
-/** The kinds of a position's parts; an instant is epoch milliseconds. */
-export type CursorShape = readonly ("text" | "instant")[];
+/** The kinds of a position's parts: a whole number (an instant as epoch milliseconds among them), or any. */
+export type CursorShape = readonly ("text" | "integer" | "number")[];
 
 const LATEST_INSTANT = 8.64e15;
 
@@ -15,14 +15,16 @@ export function decodeCursor(text: string, shape: CursorShape): (string | number
     const valid =
       Array.isArray(position) &&
       position.length === shape.length &&
-      position.every((part: unknown, index) =>
-        shape[index] === "text"
-          ? typeof part === "string" && part.isWellFormed()
-          : Number.isSafeInteger(part) && Math.abs(Number(part)) <= LATEST_INSTANT,
-      );
+      position.every((part: unknown, index) => fits(part, shape[index]));
     return valid ? position : null;
   } catch {
     // Not JSON: not ours.
     return null;
   }
+}
+
+function fits(part: unknown, kind: CursorShape[number] | undefined): boolean {
+  if (kind === "text") return typeof part === "string" && part.isWellFormed();
+  if (kind === "number") return Number.isFinite(part);
+  return Number.isSafeInteger(part) && Math.abs(Number(part)) <= LATEST_INSTANT;
 }

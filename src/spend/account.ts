@@ -149,7 +149,7 @@ function tellLimits(account: Account, terms: BudgetTerms | null, now: Date): Acc
         ...projection,
       });
     }
-  } else if (projected !== undefined && projectionLimit(terms) === projected.limitNano) {
+  } else if (projected !== undefined && projectLimit(terms) === projected.limitNano) {
     // A slower pace alone does not take the warning back: it would come and go with every call.
     alerts.push(projected);
   }
@@ -162,28 +162,47 @@ function tellLimits(account: Account, terms: BudgetTerms | null, now: Date): Acc
 
 const PROJECTED = "projected";
 
-function projectionLimit(terms: BudgetTerms | null): bigint | null {
+/** The limit that a projection is held against. */
+export function projectLimit(terms: BudgetTerms | null): bigint | null {
   return terms?.maxNano ?? terms?.softNano ?? null;
 }
 
-/** Where the period would end at its pace so far; null while that is under the limit, or too early to say. */
+export interface Projection {
+  /** The period's spend at its end, at the pace so far. */
+  readonly projectedNano: bigint;
+  /** When the spend would reach a limit; of use only while there is any spend. */
+  readonly reachesAt: (limitNano: bigint) => Date;
+}
+
+/** Where the period would end at its pace so far; null without a period, or too early in it to say. */
+export function projectPeriod(
+  { periodStart, periodEnd, spendNano }: Pick<Account, "periodStart" | "periodEnd" | "spendNano">,
+  now: Date,
+): Projection | null {
+  if (periodStart === null || periodEnd === null) return null;
+  const lengthMs = periodEnd.getTime() - periodStart.getTime();
+  const elapsedMs = now.getTime() - periodStart.getTime();
+  if (elapsedMs <= 0 || (elapsedMs < DAY_MS && elapsedMs < lengthMs * PROJECT_FROM_SHARE)) return null;
+  return {
+    projectedNano: (spendNano * BigInt(lengthMs)) / BigInt(elapsedMs),
+    reachesAt: (limitNano) =>
+      new Date(periodStart.getTime() + Number((limitNano * BigInt(elapsedMs)) / spendNano)),
+  };
+}
+
+/** The limit that the period would pass at its pace so far; null while it would not, or too early to say. */
 function project(
   account: Account,
   terms: BudgetTerms,
   now: Date,
 ): { limitNano: bigint; projectedNano: bigint; projectedExceededAt: Date } | null {
-  const limitNano = projectionLimit(terms);
-  const { periodStart, periodEnd, spendNano } = account;
-  if (limitNano === null || periodStart === null || periodEnd === null) return null;
+  const limitNano = projectLimit(terms);
   // Past the limit there is nothing left to foretell.
-  if (spendNano === 0n || spendNano >= limitNano) return null;
-  const lengthMs = periodEnd.getTime() - periodStart.getTime();
-  const elapsedMs = now.getTime() - periodStart.getTime();
-  if (elapsedMs <= 0 || (elapsedMs < DAY_MS && elapsedMs < lengthMs * PROJECT_FROM_SHARE)) return null;
-  const projectedNano = (spendNano * BigInt(lengthMs)) / BigInt(elapsedMs);
-  if (projectedNano <= limitNano) return null;
-  const untilMs = Number((limitNano * BigInt(elapsedMs)) / spendNano);
-  return { limitNano, projectedNano, projectedExceededAt: new Date(periodStart.getTime() + untilMs) };
+  if (limitNano === null || account.spendNano === 0n || account.spendNano >= limitNano) return null;
+  const projection = projectPeriod(account, now);
+  if (projection === null || projection.projectedNano <= limitNano) return null;
+  const { projectedNano } = projection;
+  return { limitNano, projectedNano, projectedExceededAt: projection.reachesAt(limitNano) };
 }
 
 const TYPES: Readonly<Record<string, BudgetEventType>> = {

@@ -151,4 +151,16 @@ keep()
 return 1
 `;
 
-export const ADMISSION_SCRIPTS = { admit: ADMIT, settle: SETTLE, renew: RENEW } as const;
+/** What living holds keep of the budget itself. Changes nothing: who asks is a reader. */
+const HELD = `${SHARED}
+local sum = 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', holds, '(' .. text(clock()), '+inf')) do
+  local parts = cjson.decode(redis.call('HGET', amounts, id) or '[0]')
+  for i = 2, #parts do
+    if parts[i] == '' then sum = sum + tonumber(parts[1]) end
+  end
+end
+return text(sum)
+`;
+
+export const ADMISSION_SCRIPTS = { admit: ADMIT, settle: SETTLE, renew: RENEW, held: HELD } as const;

@@ -53,7 +53,7 @@ export type Verdict =
 /** Redis as admission needs it: the scripts of `ADMISSION_SCRIPTS`, and a word to the other processes. */
 export interface AdmissionRedis {
   run(
-    script: "admit" | "settle" | "renew",
+    script: "admit" | "settle" | "renew" | "held",
     keys: readonly string[],
     args: readonly string[],
   ): Promise<unknown>;
@@ -220,7 +220,22 @@ export class Admission {
     await this.#run("settle", customerId, args);
   }
 
-  #run(script: "admit" | "settle" | "renew", customerId: string, args: readonly string[]): Promise<unknown> {
+  /** What calls in flight hold of these customers' budgets, in their order; null: Redis does not answer. */
+  async held(customerIds: readonly string[]): Promise<bigint[] | null> {
+    try {
+      const sums = await Promise.all(customerIds.map((id) => this.#run("held", id, [])));
+      return sums.map((sum) => BigInt(String(sum)));
+    } catch (error) {
+      this.#deps.log.debug(errorFields(error), "admission.held_unknown");
+      return null;
+    }
+  }
+
+  #run(
+    script: "admit" | "settle" | "renew" | "held",
+    customerId: string,
+    args: readonly string[],
+  ): Promise<unknown> {
     return withDeadline(this.#deps.redis.run(script, keysOf(customerId), args), ANSWER_MS);
   }
 

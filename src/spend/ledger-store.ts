@@ -3,7 +3,9 @@ import type { Collections, Store } from "../store/connect.ts";
 import type { AccountDoc, ChargeEventDoc, CustomerDoc } from "../store/documents.ts";
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
+import { dailyTotalUpdates } from "./daily-totals.ts";
 import { type AccountWrite, type BatchPlan, eventIdOf, type Standing } from "./plan-batch.ts";
+import { utilizationOf } from "./utilization.ts";
 
 /** Plans the writes once the transaction has read its customers and their budgets. */
 export type PlanWrites = (before: ReadonlyMap<string, Standing>) => BatchPlan;
@@ -29,7 +31,8 @@ export interface LedgerStoreOptions extends TermsDefaults {
 
 const DUPLICATE_KEY = 11000;
 
-export function createLedgerStore(store: Store, options: LedgerStoreOptions): LedgerStore {
+/** `shard` names this process in `daily_totals`; two that share one get in each other's way. */
+export function createLedgerStore(store: Store, options: LedgerStoreOptions, shard = "0"): LedgerStore {
   const { customers, events } = store.collections;
 
   return {
@@ -41,7 +44,7 @@ export function createLedgerStore(store: Store, options: LedgerStoreOptions): Le
           writeConcern: { w: "majority", journal: true },
         });
         const planned = plan(await readStandings(store.collections, customerIds, options, session));
-        await writePlan(store.collections, planned, session);
+        await writePlan(store.collections, planned, session, shard);
         await session.commitTransaction();
         return planned;
       } catch (error) {
@@ -129,8 +132,13 @@ async function readStandings(
   );
 }
 
-async function writePlan(collections: Collections, plan: BatchPlan, session: ClientSession): Promise<void> {
-  const { customers, events, deliveries, dailySpend } = collections;
+async function writePlan(
+  collections: Collections,
+  plan: BatchPlan,
+  session: ClientSession,
+  shard: string,
+): Promise<void> {
+  const { customers, events, deliveries, dailySpend, dailyTotals } = collections;
   const now = new Date();
   await customers.bulkWrite(
     plan.customers.map((write) => ({ updateOne: accountUpdate(write, now) })),
@@ -151,13 +159,14 @@ async function writePlan(collections: Collections, plan: BatchPlan, session: Cli
     })),
     { session, ordered: false },
   );
+  await dailyTotals.bulkWrite(dailyTotalUpdates(plan.daily, shard), { session, ordered: false });
 }
 
 /**
  * The account's new values are set, not added: the transaction has read the old ones, and conflicts with
  * whoever changes them meanwhile.
  */
-function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: Date) {
+function accountUpdate({ customerId, account, terms, lastCallAt }: AccountWrite, now: Date) {
   const { spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano } = account;
   const { periodStart, periodEnd, alerts, modelSpend } = account;
   return {
@@ -173,7 +182,8 @@ function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: D
         periodEnd,
         alerts,
         modelSpend,
-        reviewAt: earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]),
+        utilization: utilizationOf(spendNano, terms?.maxNano ?? null),
+        reviewAt: reviewDateOf(account),
         updatedAt: now,
         // A deleted customer who calls again is a customer again.
         ...(lastCallAt !== null && { deletedAt: null }),
@@ -183,6 +193,11 @@ function accountUpdate({ customerId, account, lastCallAt }: AccountWrite, now: D
     },
     upsert: lastCallAt !== null,
   };
+}
+
+/** When an account's next period ends: its own, or that of a model. */
+export function reviewDateOf({ periodEnd, modelSpend }: AccountDoc): Date | null {
+  return earliest([periodEnd, ...modelSpend.map((spend) => spend.periodEnd)]);
 }
 
 function earliest(dates: readonly (Date | null)[]): Date | null {
@@ -214,9 +229,13 @@ async function abandon(session: ClientSession): Promise<void> {
 /** What a customer is beside its account when its first call creates it. */
 export function newCustomerFields(
   now: Date,
-): Omit<CustomerDoc, "_id" | keyof AccountDoc | "lastCallAt" | "reviewAt" | "deletedAt" | "updatedAt"> {
+): Omit<
+  CustomerDoc,
+  "_id" | keyof AccountDoc | "lastCallAt" | "utilization" | "reviewAt" | "deletedAt" | "updatedAt"
+> {
   return {
     alias: null,
+    aliasKey: null,
     blocked: false,
     models: [],
     budgetId: null,

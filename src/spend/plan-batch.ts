@@ -135,6 +135,7 @@ function addDaily(daily: Map<string, DailySpendDoc>, charge: Charge, day: string
     promptTokens: (known?.promptTokens ?? 0n) + BigInt(usage.promptTokens),
     completionTokens: (known?.completionTokens ?? 0n) + BigInt(usage.completionTokens),
     cachedTokens: (known?.cachedTokens ?? 0n) + BigInt(usage.cachedTokens),
+    unpricedCalls: (known?.unpricedCalls ?? 0n) + (charge.rates === null ? 1n : 0n),
   });
 }
 

@@ -1,4 +1,6 @@
 import { formatNano } from "../lib/money.ts";
+import type { DayModelTotal } from "./daily-totals.ts";
+import { compareDay, type DayRecords, LedgerTotals } from "./verify-totals.ts";
 import type { ChargeEventDoc, CustomerDoc, DailySpendDoc } from "../store/documents.ts";
 
 /** What a ledger row tells a verifier. */
@@ -17,6 +19,7 @@ export type LedgerRow = Pick<
   | "usage"
   | "endpointIds"
   | "deliveriesUntil"
+  | "unpriced"
 >;
 
 /** A delivery as a verifier sees it. */
@@ -36,6 +39,10 @@ export interface VerifySource {
   deliveries(eventIds: readonly string[]): Promise<DeliveryRef[]>;
   /** Ids of customers whose documents claim charges, and of those with daily rows. */
   chargedCustomerIds(): AsyncIterable<string>;
+  /** What all customers together spent, by day and model. */
+  dailyTotals(): Promise<DayModelTotal[]>;
+  /** A day's totals and its customers' daily rows, as of one instant. */
+  day(day: string): Promise<DayRecords>;
   /** Deliveries whose event does not exist. */
   orphanDeliveries(): AsyncIterable<DeliveryRef>;
 }
@@ -62,13 +69,17 @@ export interface VerifyReport {
 export async function verifyLedger(source: VerifySource): Promise<VerifyReport> {
   const differences: string[] = [];
   const seen = new Set<string>();
+  const totals = new LedgerTotals();
   let charges = 0;
   let totalNano = 0n;
   for await (const rows of byCustomer(source.ledger())) {
     const customerId = rows[0]?.customerId ?? "";
     seen.add(customerId);
     charges += rows.length;
-    for (const row of rows) totalNano += row.costNano;
+    for (const row of rows) {
+      totalNano += row.costNano;
+      totals.add(row);
+    }
     const [customer, daily, deliveries] = await Promise.all([
       source.customer(customerId),
       source.daily(customerId),
@@ -82,6 +93,9 @@ export async function verifyLedger(source: VerifySource): Promise<VerifyReport> 
     if (seen.has(id)) continue;
     seen.add(id);
     differences.push(...compareCustomer(id, await source.snapshot(id)));
+  }
+  for (const day of totals.daysThatDiffer(await source.dailyTotals())) {
+    differences.push(...compareDay(await source.day(day)));
   }
   for await (const { eventId, endpointId } of source.orphanDeliveries()) {
     differences.push(`delivery to ${endpointId}: its event ${eventId} does not exist`);
@@ -120,23 +134,33 @@ function periodSpend(customer: CustomerDoc, rows: readonly LedgerRow[]): bigint 
     .reduce((total, row) => total + row.costNano, customer.spendOffsetNano);
 }
 
+interface DaySums {
+  readonly costNano: bigint;
+  readonly calls: bigint;
+  readonly tokens: bigint;
+  readonly unpriced: bigint;
+}
+
 function compareDaily(name: string, rows: readonly LedgerRow[], daily: readonly DailySpendDoc[]): string[] {
-  const expected = new Map<string, { costNano: bigint; calls: bigint; tokens: bigint }>();
+  const expected = new Map<string, DaySums>();
   for (const row of rows) {
     const id = JSON.stringify([row.day, row.customerId, row.model, row.keyHash]);
-    const sums = expected.get(id) ?? { costNano: 0n, calls: 0n, tokens: 0n };
+    const sums = expected.get(id) ?? { costNano: 0n, calls: 0n, tokens: 0n, unpriced: 0n };
     expected.set(id, {
       costNano: sums.costNano + row.costNano,
       calls: sums.calls + 1n,
       tokens: sums.tokens + BigInt(row.usage.promptTokens + row.usage.completionTokens),
+      unpriced: sums.unpriced + (row.unpriced ? 1n : 0n),
     });
   }
-  const show = (sums: { costNano: bigint; calls: bigint; tokens: bigint } | undefined): string =>
-    sums ? `${formatNano(sums.costNano)} USD in ${sums.calls} calls with ${sums.tokens} tokens` : "nothing";
+  const show = (sums: DaySums | undefined): string =>
+    sums
+      ? `${formatNano(sums.costNano)} USD in ${sums.calls} calls with ${sums.tokens} tokens, ${sums.unpriced} unpriced`
+      : "nothing";
   const found = new Map(
-    daily.map((row) => [
-      row._id,
-      { costNano: row.costNano, calls: row.calls, tokens: row.promptTokens + row.completionTokens },
+    daily.map(({ _id, costNano, calls, promptTokens, completionTokens, unpricedCalls: unpriced }) => [
+      _id,
+      { costNano, calls, tokens: promptTokens + completionTokens, unpriced },
     ]),
   );
   return [...new Set([...expected.keys(), ...found.keys()])]

@@ -1,6 +1,8 @@
 import type { ClientSession } from "mongodb";
 import type { Store } from "../store/connect.ts";
+import { sumStored } from "./daily-totals.ts";
 import type { DeliveryRef, LedgerRow, VerifySource } from "./verify-ledger.ts";
+import type { DayRecords } from "./verify-totals.ts";
 
 const LEDGER_FIELDS = {
   customerId: 1,
@@ -15,12 +17,13 @@ const LEDGER_FIELDS = {
   usage: 1,
   endpointIds: 1,
   deliveriesUntil: 1,
+  unpriced: 1,
 } as const;
 const CHUNK = 500;
 
 /** Reads what `verifyLedger` needs, in chunks, by the indexes. */
 export function createVerifySource(store: Store): VerifySource {
-  const { customers, events, deliveries, dailySpend } = store.collections;
+  const { customers, events, deliveries, dailySpend, dailyTotals } = store.collections;
 
   const deliveriesOf = async (ids: readonly string[], session?: ClientSession): Promise<DeliveryRef[]> => {
     const found: DeliveryRef[] = [];
@@ -80,8 +83,24 @@ export function createVerifySource(store: Store): VerifySource {
       for await (const { customerId } of days) yield customerId;
     },
 
+    dailyTotals: () => sumStored(dailyTotals, null),
+
+    day: (day) => readDay(store, day),
+
     orphanDeliveries: () => orphans(store),
   };
+}
+
+function readDay({ client, collections }: Store, day: string): Promise<DayRecords> {
+  return client.withSession((session) =>
+    session.withTransaction(
+      async () => ({
+        totals: await sumStored(collections.dailyTotals, day, session),
+        daily: await sumStored(collections.dailySpend, day, session),
+      }),
+      { readConcern: { level: "snapshot" } },
+    ),
+  );
 }
 
 /** Deliveries whose event does not exist, looked up chunk by chunk. */

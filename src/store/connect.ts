@@ -1,6 +1,15 @@
 import { type Collection, type Db, MongoClient } from "mongodb";
 import { withDeadline } from "../lib/deadline.ts";
-import type { AuditDoc, BudgetDoc, CustomerDoc, DailySpendDoc, EventDoc } from "./documents.ts";
+import type {
+  AuditDoc,
+  BudgetDoc,
+  CustomerDoc,
+  DailyRefusalDoc,
+  DailySpendDoc,
+  DailyTotalDoc,
+  EventDoc,
+  SessionDoc,
+} from "./documents.ts";
 import type { DeliveryDoc, EndpointDoc, EndpointHourDoc, ReplayDoc } from "./webhook-documents.ts";
 
 export interface Collections {
@@ -9,10 +18,13 @@ export interface Collections {
   readonly events: Collection<EventDoc>;
   readonly deliveries: Collection<DeliveryDoc>;
   readonly dailySpend: Collection<DailySpendDoc>;
+  readonly dailyTotals: Collection<DailyTotalDoc>;
+  readonly dailyRefusals: Collection<DailyRefusalDoc>;
   readonly endpoints: Collection<EndpointDoc>;
   readonly endpointHours: Collection<EndpointHourDoc>;
   readonly replays: Collection<ReplayDoc>;
   readonly audit: Collection<AuditDoc>;
+  readonly sessions: Collection<SessionDoc>;
 }
 
 export interface Store {
@@ -67,10 +79,13 @@ export function connectStore(options: ConnectOptions): Store {
       events: db.collection("events"),
       deliveries: db.collection("deliveries"),
       dailySpend: db.collection("daily_spend"),
+      dailyTotals: db.collection("daily_totals"),
+      dailyRefusals: db.collection("daily_refusals"),
       endpoints: db.collection("webhook_endpoints"),
       endpointHours: db.collection("webhook_endpoint_hours"),
       replays: db.collection("webhook_replays"),
       audit: db.collection("audit_log"),
+      sessions: db.collection("sessions"),
     },
     ping: async (timeoutMs) => {
       await withDeadline(db.command({ ping: 1 }), timeoutMs);

@@ -40,6 +40,8 @@ export interface CustomerDoc extends AccountDoc {
   /** The customer id as the caller sent it. */
   _id: string;
   alias: string | null;
+  /** The alias as it is searched by: without case. */
+  aliasKey: string | null;
   blocked: boolean;
   /** Models the customer may use; empty = all. */
   models: string[];
@@ -49,6 +51,11 @@ export interface CustomerDoc extends AccountDoc {
   /** LiteLLM's object_permission as JSON text, kept and shown. */
   objectPermission: string | null;
   lastCallAt: Date | null;
+  /**
+   * `spendNano` as a share of the maximum of the budget in force, as `utilizationOf` gives it; null without
+   * a maximum. Derived, to be sorted by: true again within a maintenance pass after a tier has changed.
+   */
+  utilization: number | null;
   /** When maintenance has to look at the account: the period's end, or now after a change of its limits. */
   reviewAt: Date | null;
   /** Set for a deleted customer: its ledger and the numbering of its charges go on. */
@@ -199,4 +206,40 @@ export interface DailySpendDoc {
   promptTokens: bigint;
   completionTokens: bigint;
   cachedTokens: bigint;
+  /** Of these calls, those whose model had no price. */
+  unpricedCalls: bigint;
+}
+
+/**
+ * What all customers together spent on one UTC day with one model, as one process has committed it: the
+ * sum over `shard` is the total. Written in the ledger's transactions.
+ */
+export interface DailyTotalDoc {
+  /** JSON array of day, model, shard. */
+  _id: string;
+  day: string;
+  model: string;
+  shard: string;
+  costNano: bigint;
+  calls: bigint;
+  promptTokens: bigint;
+  completionTokens: bigint;
+  unpricedCalls: bigint;
+}
+
+/** Calls that were refused on one UTC day for one reason: a statistic, not the ledger's. */
+export interface DailyRefusalDoc {
+  /** JSON array of day and code. */
+  _id: string;
+  day: string;
+  code: string;
+  calls: bigint;
+  /** What they would have cost at the least, where a budget was the reason. */
+  usdNano: bigint;
+}
+/** A dashboard that is signed in; the row's end is the session's end. */
+export interface SessionDoc {
+  _id: string;
+  createdAt: Date;
+  expiresAt: Date;
 }

@@ -14,11 +14,20 @@ export interface AuditEntry {
 }
 
 /** Writes down who changed what, in the transaction of the change itself. */
-export async function writeAudit(
+export async function writeAudits(
   audit: Collection<AuditDoc>,
-  { id, before, after, ...entry }: AuditEntry,
+  entries: readonly AuditEntry[],
   session: ClientSession,
 ): Promise<void> {
   const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-  await audit.insertOne({ _id: id, ...entry, before: text(before), after: text(after) }, { session });
+  if (entries.length === 0) return;
+  await audit.insertMany(
+    entries.map(({ id, before, after, ...entry }) => ({
+      _id: id,
+      ...entry,
+      before: text(before),
+      after: text(after),
+    })),
+    { session },
+  );
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MongoClient } from "mongodb";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
 import { loadTokenizer } from "../../src/completions/count-tokens.ts";
@@ -133,6 +134,10 @@ const deps: AppDeps = {
     setBlocked: () => Promise.resolve([]),
     list: () => Promise.resolve({ rows: [], nextCursor: null }),
     dailyActivity: () => Promise.resolve({}),
+    calls: () => Promise.resolve({ rows: [], nextCursor: null }),
+    activity: () => Promise.resolve({}),
+    move: () => Promise.resolve({}),
+    exportCsv: () => Readable.from([]),
   },
   budgets: {
     create: () => Promise.resolve({}),
@@ -140,9 +145,13 @@ const deps: AppDeps = {
     delete: () => Promise.resolve({}),
     find: () => Promise.resolve([]),
     settings: () => Promise.resolve([]),
+    preview: () => Promise.resolve({}),
     list: () => Promise.resolve({ rows: [], nextCursor: null }),
   },
   listAudit: () => Promise.resolve({ rows: [], nextCursor: null }),
+  spendOverview: () => Promise.resolve({}),
+  live: { watch: () => null },
+  modelInfo: () => Promise.resolve([]),
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
     Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
@@ -173,6 +182,14 @@ const deps: AppDeps = {
     showReplay: unused,
     pull: unused,
     pullCustomer: unused,
+  },
+  dashboardDir: "/nowhere",
+  signInThrottle: { waitSeconds: () => 0, failed: () => {} },
+  sessions: {
+    begin: () => Promise.reject(new Error("not here")),
+    find: () => Promise.resolve(null),
+    end: () => Promise.resolve(),
+    isCsrf: () => false,
   },
 };
 

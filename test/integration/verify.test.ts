@@ -135,6 +135,7 @@ const stranger = {
   lifetimeSpendNano: 9n,
   sequence: 1n,
   lastCallAt: null,
+  utilization: null,
   reviewAt: null,
   deletedAt: null,
   updatedAt: new Date(0),

@@ -45,7 +45,8 @@ export function activityRoutes(router: Router<RequestState>, { customers }: Acti
     let cursor: string | null = null;
     let found: Page = { rows: [], nextCursor: null };
     for (let at = 1; at <= page; at++) {
-      found = await customers.list({ limit: size, cursor, search, sort: "user_id", order: "asc" });
+      const filter = { search, budgetId: null, blocked: null };
+      found = await customers.list({ limit: size, cursor, ...filter, sort: "user_id", order: "asc" });
       cursor = found.nextCursor;
       if (cursor === null && at < page) found = { rows: [], nextCursor: null };
       if (cursor === null) break;
@@ -54,7 +55,12 @@ export function activityRoutes(router: Router<RequestState>, { customers }: Acti
     ctx.body = { aliases, current_page: page, size, has_more: found.nextCursor !== null };
   });
 
-  router.get(both("daily/activity"), async (ctx: AppContext) => {
+  router.get(both("daily/activity"), async (ctx: AppContext, next) => {
+    // A customer may be called "daily": its own route speaks of from and to.
+    if (ctx.query["from"] !== undefined && ctx.query["start_date"] === undefined) {
+      await next();
+      return;
+    }
     if (ctx.query["start_date"] === undefined || ctx.query["end_date"] === undefined) {
       throw new AppError("dates_missing", "Please provide start_date and end_date");
     }

@@ -5,6 +5,7 @@ import {
   deleteBudgetSchema,
   type NewBudget,
   newBudgetSchema,
+  previewBudgetSchema,
   updateBudgetSchema,
 } from "../../customers/customer-fields.ts";
 import type { Page } from "../../customers/list-customers.ts";
@@ -23,7 +24,9 @@ export interface BudgetRoutesDeps {
     readonly delete: (actor: string, id: string) => Promise<Shown>;
     readonly find: (ids: readonly string[]) => Promise<Shown[]>;
     readonly settings: (id: string) => Promise<Shown[]>;
-    readonly list: (query: { limit: number; cursor: string | null }) => Promise<Page>;
+    /** `usage`: with how many customers each has, and how many are near or over it. */
+    readonly list: (query: { limit: number; cursor: string | null; usage: boolean }) => Promise<Page>;
+    readonly preview: (id: string, maxBudget: number | string | null) => Promise<object>;
   };
   readonly listAudit: (query: {
     limit: number;
@@ -36,6 +39,12 @@ const MAX_PAGE = 1000;
 const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
   cursor: z.string().nullable().default(null),
+});
+const listQuery = pageQuery.extend({
+  usage: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .default(false),
 });
 const auditQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
@@ -58,7 +67,11 @@ export function budgetRoutes(router: Router<RequestState>, { budgets, listAudit 
     ctx.body = await budgets.settings(requiredQuery(ctx.query, "budget_id"));
   });
   router.get("/budget/list", async (ctx: AppContext) => {
-    sendPage(ctx, await budgets.list(readQuery(ctx, pageQuery)));
+    sendPage(ctx, await budgets.list(readQuery(ctx, listQuery)));
+  });
+  router.post("/budget/preview", async (ctx: AppContext) => {
+    const { budget_id: id, max_budget: max } = await readJson(ctx, previewBudgetSchema);
+    ctx.body = await budgets.preview(id, max);
   });
   router.post("/budget/delete", async (ctx: AppContext) => {
     ctx.body = await budgets.delete(ctx.state.keyHash, (await readJson(ctx, deleteBudgetSchema)).id);

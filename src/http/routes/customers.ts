@@ -35,12 +35,31 @@ export interface CustomerRoutesDeps {
 const MAX_PAGE = 1000;
 const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE);
 
+const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+const text = z
+  .string()
+  .max(1024)
+  .transform((value) => (value === "" ? null : value))
+  .nullable()
+  .default(null);
+
+/** Which customers; shared by the list and its export. */
+export const customerFilter = {
+  search: text,
+  budget_id: text,
+  blocked: flag.nullable().default(null),
+} as const;
+export const customerOrder = {
+  sort: z.enum(["user_id", "created_at", "spend", "utilization", "last_call_at"]).default("user_id"),
+  order: z.enum(["asc", "desc"]).default("asc"),
+} as const;
+
 const listQuery = z.strictObject({
   limit,
   cursor: z.string().nullable().default(null),
-  search: z.string().max(1024).nullable().default(null),
-  sort: z.enum(["user_id", "created_at"]).default("user_id"),
-  order: z.enum(["asc", "desc"]).default("asc"),
+  held: flag.default(false),
+  ...customerFilter,
+  ...customerOrder,
 });
 
 /** /customer/*, and LiteLLM's alias /end_user/*. */
@@ -90,6 +109,7 @@ export function customerRoutes(router: Router<RequestState>, { customers }: Cust
   });
 
   router.get(both("list"), async (ctx: AppContext) => {
-    sendPage(ctx, await customers.list(readQuery(ctx, listQuery)));
+    const { budget_id: budgetId, ...query } = readQuery(ctx, listQuery);
+    sendPage(ctx, await customers.list({ ...query, budgetId }));
   });
 }

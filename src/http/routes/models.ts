@@ -8,3 +8,15 @@ export function models(names: readonly string[], startedAt: Date) {
     ctx.body = { object: "list", data };
   };
 }
+
+export interface ModelInfoDeps {
+  /** Deployments with the price in force and where it came from. */
+  readonly modelInfo: () => Promise<object[]>;
+}
+
+/** GET /model/info */
+export function modelInfo(deps: ModelInfoDeps) {
+  return async (ctx: AppContext): Promise<void> => {
+    ctx.body = { data: await deps.modelInfo() };
+  };
+}
