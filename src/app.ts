@@ -22,7 +22,9 @@ import {
   overviewOfSpend,
   type SpendRoutesDeps,
 } from "./http/routes/spend.ts";
-import { webhookRoutes, type WebhookRoutesDeps } from "./http/routes/webhook-endpoints.ts";
+import { type DeliveryRoutesDeps, deliveryRoutes } from "./http/routes/webhook-deliveries.ts";
+import { type EndpointRoutesDeps, endpointRoutes } from "./http/routes/webhook-endpoints.ts";
+import { type PublicKey, webhookKeys } from "./http/routes/webhook-keys.ts";
 
 export interface AppDeps
   extends
@@ -36,7 +38,9 @@ export interface AppDeps
     SessionRoutesDeps,
     DashboardDeps,
     LiveDeps,
-    WebhookRoutesDeps {
+    EndpointRoutesDeps,
+    DeliveryRoutesDeps {
+  readonly listPublicKeys: () => Promise<readonly PublicKey[]>;
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
   readonly catalog: ModelCatalog;
@@ -52,6 +56,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const open = new Router<RequestState>();
   open.get(["/health/liveliness", "/health/liveness"], liveness);
   open.get("/health/readiness", readiness(deps.checkReadiness));
+  open.get("/.well-known/spendhook/webhook-keys.json", webhookKeys(deps.listPublicKeys));
 
   const calls = new Router<RequestState>();
   calls.use(authenticate(deps.masterKeyHash));
@@ -69,17 +74,14 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   management.get("/spend/overview", overviewOfSpend(deps));
   management.get("/model/info", modelInfo(deps));
   management.get("/spend/explain/:requestId", explainSpend(deps));
-  const webhooks = webhookRoutes(deps);
-  management.get("/webhook/endpoints", webhooks.list);
-  management.get("/webhook/endpoints/:id", webhooks.show);
-  management.get("/webhook/endpoints/:id/secret", webhooks.secret);
-  management.post("/webhook/endpoints/:id/resume", webhooks.resume);
+  endpointRoutes(management, deps);
+  deliveryRoutes(management, deps);
 
   sessionRoutes(open, deps);
   dashboardRoutes(open, deps);
 
   app.use(requestLog(deps));
-  app.use(respondErrors(deps.log));
+  app.use(respondErrors(deps));
   app.use(calls.routes()).use(calls.allowedMethods());
   app.use(management.routes()).use(management.allowedMethods());
   app.use(open.routes()).use(open.allowedMethods());

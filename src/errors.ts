@@ -7,6 +7,7 @@ export type ErrorCode =
   | "invalid_json"
   | "invalid_request"
   | "invalid_customer_id"
+  | "invalid_cursor"
   | "missing_api_key"
   | "invalid_api_key"
   | "not_admin"
@@ -34,6 +35,10 @@ export type ErrorCode =
   | "rate_limited"
   | "charge_not_found"
   | "endpoint_not_found"
+  | "invalid_endpoint"
+  | "delivery_not_found"
+  | "delivery_batched"
+  | "replay_not_found"
   | "request_too_large"
   | "request_timeout"
   | "unsupported_media_type"
@@ -60,6 +65,7 @@ export const ERROR_TABLE = {
   invalid_json: { status: 400, type: "invalid_request_error", retry: false },
   invalid_request: { status: 400, type: "invalid_request_error", retry: false },
   invalid_customer_id: { status: 400, type: "invalid_request_error", retry: false },
+  invalid_cursor: { status: 422, type: "invalid_request_error", retry: false },
   missing_api_key: { status: 401, type: "auth_error", retry: false },
   invalid_api_key: { status: 401, type: "auth_error", retry: false },
   not_admin: { status: 401, type: "auth_error", retry: false },
@@ -88,6 +94,10 @@ export const ERROR_TABLE = {
   customer_not_found: { status: 404, type: "not_found", retry: false },
   charge_not_found: { status: 404, type: "not_found", retry: false },
   endpoint_not_found: { status: 404, type: "not_found", retry: false },
+  invalid_endpoint: { status: 400, type: "invalid_request_error", retry: false },
+  delivery_not_found: { status: 404, type: "not_found", retry: false },
+  delivery_batched: { status: 409, type: "invalid_request_error", retry: false },
+  replay_not_found: { status: 404, type: "not_found", retry: false },
   request_too_large: { status: 413, type: "invalid_request_error", retry: false },
   request_timeout: { status: 408, type: "timeout", retry: true },
   unsupported_media_type: { status: 415, type: "invalid_request_error", retry: false },

@@ -74,7 +74,12 @@ async function run(args: Arguments): Promise<void> {
       ...sizes,
       keyHash: hashApiKey(config.masterKey),
       defaults: config.budgets,
-      planner: { serializeCharge: serializeSpendTracked, serializeBudget: serializeBudgetEvent },
+      planner: {
+        serializeCharge: serializeSpendTracked,
+        serializeBudget: serializeBudgetEvent,
+        gathers: () => false,
+        keepDeliveriesMs: config.webhooks.keepDeliveriesMs,
+      },
       progress: progressLine(),
     });
   } finally {

@@ -1,4 +1,4 @@
-import { composeMaintenance } from "../src/compose/workers.ts";
+import { composeMaintenance } from "../src/compose/maintenance.ts";
 import { runProcess } from "../src/run-process.ts";
 
 await runProcess({

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { decodeUtf8, findJsonFault, MAX_JSON_DEPTH } from "../lib/json-tree.ts";
 
 /**
  * The few fields of a chat request that we read. Everything else, known to us or not, reaches the
@@ -31,8 +32,12 @@ export function parseChatRequest(bytes: Buffer): ChatRequest {
     throw new AppError("invalid_request", "The request has no body (with curl, the body goes in -d, not -D)");
   }
   const text = decodeUtf8(bytes);
+  if (text === null) throw new AppError("invalid_json", "The request body is not valid UTF-8");
   const body = parseJson(text);
   if (!isObject(body)) throw new AppError("invalid_request", "The request body must be a JSON object");
+  if (findJsonFault(body) === "too_deep") {
+    throw new AppError("invalid_json", `The request body is nested deeper than ${MAX_JSON_DEPTH} levels`);
+  }
   const { model, stream_options } = body;
   checkFields(body);
   return {
@@ -79,16 +84,6 @@ function longestAnswer(body: Record<string, unknown>): number | null {
 
 function count(value: unknown): number | null {
   return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : null;
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-
-function decodeUtf8(bytes: Buffer): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new AppError("invalid_json", "The request body is not valid UTF-8");
-  }
 }
 
 function parseJson(text: string): Record<string, unknown> {

@@ -9,7 +9,7 @@ import { Ledger } from "../spend/ledger.ts";
 import type { LedgerStore } from "../spend/ledger-store.ts";
 import type { EventPlanner } from "../spend/plan-batch.ts";
 import { createSpool } from "../spend/spool.ts";
-import { DEFAULT_ENDPOINT_ID } from "../webhooks/endpoint-store.ts";
+import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import { serializeBudgetEvent, serializeSpendTracked } from "../webhooks/event-body.ts";
 import type { Parts } from "./parts.ts";
 
@@ -21,35 +21,35 @@ export function openLedger(
   { config, store, newId, closer, log }: Parts,
   wiring: {
     readonly store: LedgerStore;
+    readonly planner: EventPlanner;
     readonly committed: (done: Committed) => void;
     readonly spooled: (charges: readonly Charge[]) => void;
     readonly isPrepared: () => boolean;
   },
 ): Ledger {
   requireWritable(config.dataDir);
+  const { isPrepared } = wiring;
   const ledger = new Ledger({
-    store: wiring.store,
+    ...wiring,
     spool: createSpool(path.join(config.dataDir, "spool"), newId),
-    planner: eventPlanner(config),
-    committed: wiring.committed,
-    spooled: wiring.spooled,
     pingStore: () => store.ping(PING_MS),
     log,
     now: () => new Date(),
   });
   closer.add("ledger", () => ledger.idle());
   const replay = async (): Promise<void> => {
-    if (wiring.isPrepared()) await ledger.replaySpool();
+    if (isPrepared()) await ledger.replaySpool();
   };
   closer.add("spool", repeat(SPOOL_INTERVAL_MS, replay));
   return ledger;
 }
 
 /** What the ledger asks of webhooks: an event's text, and who wants it. */
-export function eventPlanner(config: Config): EventPlanner {
-  const wanted = config.webhookAlerting && config.webhookUrl !== null ? [DEFAULT_ENDPOINT_ID] : [];
+export function eventPlanner(config: Config, router: EndpointRouter): EventPlanner {
   return {
-    endpointsFor: () => wanted,
+    endpointsFor: router.wanting,
+    gathers: router.gathers,
+    keepDeliveriesMs: config.webhooks.keepDeliveriesMs,
     serializeCharge: serializeSpendTracked,
     serializeBudget: serializeBudgetEvent,
   };

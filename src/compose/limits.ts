@@ -20,13 +20,25 @@ export interface Limits {
 /** `changed` is told what operators change, by whichever process. */
 export function openLimits(
   { config, store, closer, log }: Parts,
-  redis: Redis,
-  changed: (change: Exclude<Change, { kind: "holds" }>) => void,
+  {
+    redis,
+    isStoreUp,
+    changed,
+  }: {
+    redis: Redis;
+    isStoreUp: () => boolean;
+    changed: (change: Exclude<Change, { kind: "holds" }>) => void;
+  },
 ): Limits {
   const termsStore = createTermsStore(store, config.budgets);
   const loadAccount = (customerId: string): Promise<Account | null> =>
     termsStore.loadAccount(customerId, new Date());
-  const terms = createTermsCache({ load: termsStore.loadTerms, nowMs: () => performance.now(), log });
+  const terms = createTermsCache({
+    load: termsStore.loadTerms,
+    isStoreUp,
+    nowMs: () => performance.now(),
+    log,
+  });
   const feed = openChangeFeed(
     redis,
     {
@@ -34,7 +46,7 @@ export function openLimits(
         if (change.kind !== "holds") changed(change);
         if (change.kind === "customers") terms.forget(change.ids);
         else if (change.kind === "budget") terms.forgetAll();
-        else admission.holdAgain(change.customerId).catch(() => {});
+        else if (change.kind === "holds") admission.holdAgain(change.customerId).catch(() => {});
       },
       onGap: () => terms.forgetAll(),
     },

@@ -6,17 +6,24 @@ import { untilDone } from "../lib/repeat.ts";
 import { hashApiKey } from "../lib/secrets.ts";
 import { createReadinessCheck } from "../readiness.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
+import type { Redis } from "ioredis";
+import type { DeliveryQueue } from "../queues/delivery-queue.ts";
+import type { Ledger } from "../spend/ledger.ts";
+import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { createDailyStore } from "../spend/daily-store.ts";
-import { createLedgerStore } from "../spend/ledger-store.ts";
 import { ensureIndexes } from "../store/indexes.ts";
+import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
+import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
 import { openCompletions } from "./completions.ts";
 import { openDashboard, openLive } from "./dashboard.ts";
-import { openLedger } from "./ledger.ts";
-import { openLimits } from "./limits.ts";
-import { openEndpoints, openParts, openQueue, type Parts } from "./parts.ts";
+import { openEndpoints, openRouter } from "./endpoints.ts";
+import { eventPlanner, openLedger } from "./ledger.ts";
+import { type Limits, openLimits } from "./limits.ts";
+import { openParts, openQueue, type Parts } from "./parts.ts";
+import { openWebhooks } from "./webhooks.ts";
 
 const READY_PING_MS = 1000;
 
@@ -37,21 +44,18 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const { closer, store, newId } = parts;
   refuseBadWebhookUrl(config);
   const { redis, queue } = openQueue(parts, { failFast: true });
-  const { endpoints, openOf } = openEndpoints(parts);
-  const isPrepared = prepareStore(parts, endpoints);
-  const ledgerStore = createLedgerStore(store, config.budgets, newId("shard"));
+  const where = openEndpoints(parts);
+  const { endpoints } = where;
+  const router = openRouter(parts, endpoints);
+  const isPrepared = prepareStore(parts, endpoints, router);
   const daily = createDailyStore(store);
   const live = openLive(parts, redis);
-  const limits = openLimits(parts, redis, (change) => live.changed(change));
-  const ledger = openLedger(parts, {
-    store: ledgerStore,
-    committed: (done) => {
-      limits.admission.committed(done);
-      live.spent(done.accounts.map(({ customerId, account }) => ({ customerId, ...account })));
-      queue.announce(done.deliveryIds);
-    },
-    spooled: (charges) => limits.admission.spooled(charges),
+  const { ledgerStore, limits, ledger } = openSpending(parts, {
+    redis,
+    router,
+    live,
     isPrepared,
+    announce: queue.announce,
   });
   let draining = false;
   const isDraining = (): boolean => draining;
@@ -62,6 +66,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       masterKeyHash: hashApiKey(config.masterKey),
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
+      isStoreAway,
       startedAt: new Date(),
       ...openCompletions(parts, { ledger, limits, daily }),
       ...openAdmin(parts, limits),
@@ -76,10 +81,14 @@ export function composeProxy(config: Config, log: Log): Proxy {
         const row = await ledgerStore.findRow(requestId);
         return row && explainCharge(row);
       },
-      listEndpoints: () => endpoints.list(),
-      findEndpoint: (id) => endpoints.find(id),
-      resumeEndpoint: (id) => endpoints.resume(id),
-      openSecret: openOf,
+      ...openWebhooks(parts, {
+        ...where,
+        tell: (id) => limits.tell({ kind: "endpoint", id }),
+        wake: (id) => {
+          // The sweep wakes it a few seconds later.
+          queue.wakeEndpoints([id]).catch(() => {});
+        },
+      }),
     },
     startDraining: () => {
       draining = true;
@@ -89,14 +98,56 @@ export function composeProxy(config: Config, log: Log): Proxy {
   };
 }
 
+/** The ledger and what it decides and tells: limits before a call, events after it. */
+function openSpending(
+  parts: Parts,
+  wiring: {
+    redis: Redis;
+    router: EndpointRouter;
+    live: ReturnType<typeof openLive>;
+    isPrepared: () => boolean;
+    announce: DeliveryQueue["announce"];
+  },
+): { ledgerStore: LedgerStore; limits: Limits; ledger: Ledger } {
+  const { config, store, newId } = parts;
+  const { redis, router, live, isPrepared, announce } = wiring;
+  const ledgerStore = createLedgerStore(store, config.budgets, newId("shard"));
+  const limits = openLimits(parts, {
+    redis,
+    isStoreUp: () => ledger.storeUp,
+    changed: (change) => {
+      if (change.kind !== "endpoint") live.changed(change);
+      // What cannot be read now is read again in two seconds.
+      else router.refresh().catch(() => {});
+    },
+  });
+  const ledger = openLedger(parts, {
+    store: ledgerStore,
+    planner: eventPlanner(config, router),
+    committed: (done) => {
+      limits.admission.committed(done);
+      live.spent(done.accounts.map(({ customerId, account }) => ({ customerId, ...account })));
+      announce(done.deliveries);
+    },
+    spooled: (charges) => limits.admission.spooled(charges),
+    isPrepared,
+  });
+  return { ledgerStore, limits, ledger };
+}
+
 /** Creates indexes and the default endpoint once the store answers; says whether that is done. */
-function prepareStore({ config, store, closer, log }: Parts, endpoints: EndpointStore): () => boolean {
+function prepareStore(
+  { config, store, closer, log }: Parts,
+  endpoints: EndpointStore,
+  router: EndpointRouter,
+): () => boolean {
   let prepared = false;
   const prepare = async (): Promise<void> => {
     await ensureIndexes(store);
     if (config.webhookUrl !== null) {
       await endpoints.ensureDefault({ url: config.webhookUrl, secret: config.webhookSecret });
     }
+    await router.refresh();
     prepared = true;
   };
   closer.add("preparation", untilDone(prepare, log));

@@ -1,77 +1,103 @@
 import type { Config } from "../config/config.ts";
-import type { Log } from "../lib/log.ts";
+import { errorFields, type Log } from "../lib/log.ts";
 import { repeat } from "../lib/repeat.ts";
 import { runDeliveryWorker } from "../queues/delivery-worker.ts";
-import { createLedgerStore } from "../spend/ledger-store.ts";
-import { REVIEW_INTERVAL_MS, reviewAccounts } from "../spend/review-accounts.ts";
+import { BEAT_MS, createWorkerCount } from "../queues/worker-count.ts";
 import { USER_AGENT } from "../version.ts";
 import { DeliveryAttempter } from "../webhooks/attempt-delivery.ts";
+import { createBreakerStore } from "../webhooks/breaker-store.ts";
 import { createDeliveryStore } from "../webhooks/delivery-store.ts";
+import { disableEndpoint } from "../webhooks/disable-endpoint.ts";
+import { createHealthRecorder, HEALTH_FLUSH_MS } from "../webhooks/endpoint-health.ts";
+import { rememberBriefly } from "../webhooks/lanes/endpoint-cache.ts";
+import { Lanes } from "../webhooks/lanes/lanes.ts";
+import { Slots } from "../webhooks/lanes/slots.ts";
 import { createPoster } from "../webhooks/post-event.ts";
-import { SWEEP_INTERVAL_MS, sweepDeliveries } from "../webhooks/sweep.ts";
+import { openEndpoints, openRouter } from "./endpoints.ts";
 import { eventPlanner } from "./ledger.ts";
-import { openEndpoints, openParts, openQueue } from "./parts.ts";
+import { openParts, openQueue, type Parts } from "./parts.ts";
 
 const WORKER_DRAIN_MS = 20_000;
+/** Attempts in flight at once in one worker: to receivers that answer fast, and to those that do not. */
+const ROOM = { fast: 192, slow: 64 } as const;
 
 /** A running worker process; `stop` drains it. */
 export interface Worker {
   stop(): Promise<void>;
 }
 
-/** Delivers: takes delivery ids from the queue, signs, POSTs, records. */
+/** Delivers: hears from the queue which endpoints have deliveries, signs, POSTs, records. */
 export function composeWebhookWorker(config: Config, log: Log): Worker {
   const parts = openParts(config, log, "spendhook-webhooks");
-  const { closer, store, newId } = parts;
+  const { closer } = parts;
   const { redis, queue } = openQueue(parts, { failFast: false });
-  const poster = createPoster({
-    allowPrivate: config.webhookAllowPrivate,
-    allowCidrs: config.webhookAllowCidrs,
+  const workers = createWorkerCount(redis, parts.newId("wrk"));
+  closer.add("beat", repeat(BEAT_MS, workers.beat));
+  const lanes = openLanes(parts, { later: queue.wakeLater, announce: queue.announce, workers });
+  const worker = runDeliveryWorker({ connection: redis, offer: lanes.offer.bind(lanes), log });
+  closer.add("worker", async () => {
+    await Promise.all([worker.drain(WORKER_DRAIN_MS), lanes.stop()]);
+    await workers.leave();
   });
-  closer.add("receivers", () => poster.close());
-  const { endpoints, openOf } = openEndpoints(parts);
-  const attempter = new DeliveryAttempter({
-    deliveries: createDeliveryStore(store, newId),
-    endpoints,
-    openSecret: openOf,
-    post: poster.post,
-    userAgent: USER_AGENT,
-    log,
-    now: () => new Date(),
-    random: Math.random,
-  });
-  const worker = runDeliveryWorker({ connection: redis, queue, attempt: (id) => attempter.attempt(id), log });
-  closer.add("worker", () => worker.drain(WORKER_DRAIN_MS));
   return { stop: () => closer.close() };
 }
 
-/** Heals: puts deliveries back that the queue has lost, and tells what no call has told. */
-export function composeMaintenance(config: Config, log: Log): Worker {
-  const parts = openParts(config, log, "spendhook-maintenance");
-  const { closer, store, newId } = parts;
-  const { queue } = openQueue(parts, { failFast: true });
-  const deliveries = createDeliveryStore(store, newId);
+function openLanes(
+  parts: Parts,
+  wiring: {
+    later: ConstructorParameters<typeof Lanes>[0]["later"];
+    announce: Parameters<typeof disableEndpoint>[0]["announce"];
+    workers: { readonly count: number };
+  },
+): Lanes {
+  const { config, closer, store, newId, log } = parts;
   const now = (): Date => new Date();
-  const sweep = { deliveries, enqueue: queue.enqueue.bind(queue), log, now };
-  closer.add(
-    "sweep",
-    repeat(SWEEP_INTERVAL_MS, async () => {
-      await sweepDeliveries(sweep);
-    }),
-  );
-  const review = {
-    store: createLedgerStore(store, config.budgets),
-    planner: eventPlanner(config),
-    newId,
-    now,
-    announce: queue.announce.bind(queue),
+  const { endpoints, secrets, addresses } = openEndpoints(parts);
+  const router = openRouter(parts, endpoints);
+  const poster = createPoster(addresses);
+  closer.add("receivers", () => poster.close());
+  const deliveries = createDeliveryStore(store, newId);
+  const attempter = new DeliveryAttempter({
+    deliveries,
+    secrets,
+    post: poster.post,
+    schedule: config.webhooks.retryWaitsMs,
     log,
-  };
-  closer.add(
-    "review",
-    repeat(REVIEW_INTERVAL_MS, async () => {
-      await reviewAccounts(review);
+    now,
+    userAgent: USER_AGENT,
+    random: Math.random,
+  });
+  const health = createHealthRecorder(store, now);
+  closer.add("health", repeat(HEALTH_FLUSH_MS, health.flush));
+  const cached = rememberBriefly(endpoints.find, () => performance.now());
+  const { announce } = wiring;
+  const disabling = { store, planner: eventPlanner(config, router), newId, now, announce, log };
+  return new Lanes({
+    endpoint: cached.get,
+    forgetEndpoint: cached.forget,
+    attempt: attempter.attempt.bind(attempter),
+    findDue: deliveries.findDue,
+    breaker: createBreakerStore(store.collections.endpoints, {
+      firstOpenMs: config.webhooks.breakerOpenMs,
+      now,
     }),
-  );
-  return { stop: () => closer.close() };
+    disable: async (id, reason) => {
+      await router.refresh();
+      await disableEndpoint(disabling, id, reason);
+    },
+    pauseUntil: endpoints.pauseUntil,
+    observed: ({ _id }, { verdict, lagMs }) => {
+      health.add(_id, { delivered: verdict.next === "delivered", lagMs });
+    },
+    later: (wake) =>
+      wiring.later(wake).catch((error: unknown) => {
+        // The sweep finds it when it is due.
+        log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
+      }),
+    failed: (endpointId, error) => log.warn({ endpointId, ...errorFields(error) }, "delivery.failed"),
+    slots: new Slots(ROOM),
+    workers: () => wiring.workers.count,
+    now,
+    nowMs: () => performance.now(),
+  });
 }

@@ -66,6 +66,18 @@ export interface CustomerIdConfig {
   readonly knownOnly: boolean;
 }
 
+/** How events are delivered. */
+export interface WebhookConfig {
+  /** Waits before attempt 1, 2, 3 …; the first is 0. */
+  readonly retryWaitsMs: readonly number[];
+  /** How long an endpoint that keeps failing is left alone at first. */
+  readonly breakerOpenMs: number;
+  /** An endpoint that has failed for so long, without one success, is switched off. */
+  readonly disableAfterMs: number;
+  /** How long deliveries are kept, whatever became of them. */
+  readonly keepDeliveriesMs: number;
+}
+
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
 
 /** Everything the processes need to know, validated and frozen. Secrets in here are never logged. */
@@ -92,5 +104,6 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly budgets: BudgetConfig;
   readonly customerIds: CustomerIdConfig;
+  readonly webhooks: WebhookConfig;
   readonly deployments: readonly Deployment[];
 }

@@ -49,6 +49,18 @@ const timeZone = z.string().refine((name) => {
 }, "must be an IANA time zone such as Europe/Berlin");
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, "must be a time such as 06:30");
 
+const LONGEST_WAIT_S = 7 * 24 * 3600;
+const webhookSettings = z.strictObject({
+  retry_seconds: z.array(z.number().nonnegative().max(LONGEST_WAIT_S)).max(50).optional(),
+  breaker_seconds: z.number().positive().max(900).optional(),
+  disable_after_hours: z
+    .number()
+    .positive()
+    .max(24 * 365)
+    .optional(),
+  retention_days: z.number().positive().max(3650).optional(),
+});
+
 /** The shape of config.yaml. Every key is known; anything else is refused by name. */
 export const fileSchema = z.strictObject({
   model_list: z.array(deployment).default([]),
@@ -64,6 +76,7 @@ export const fileSchema = z.strictObject({
       enforce_user_param: z.boolean().optional(),
       user_header_name: headerName.optional(),
       user_header_mappings: z.union([headerMapping, z.array(headerMapping)]).optional(),
+      webhook_settings: webhookSettings.optional(),
     })
     .nullish(),
   litellm_settings: z

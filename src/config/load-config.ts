@@ -9,6 +9,7 @@ import { type Environment, resolveReferences, VARIABLES } from "./environment.ts
 import { type ConfigFile, fileSchema, knownKeysAt } from "./file-schema.ts";
 import { resolveDeployments } from "./resolve-deployments.ts";
 import { readSettings } from "./settings.ts";
+import { webhookConfig } from "./webhook-settings.ts";
 
 export interface LoadOptions {
   readonly env: Environment;
@@ -53,6 +54,7 @@ export function loadConfig(options: LoadOptions): Config {
     deployments: resolveDeployments(file, env),
     budgets: budgetConfig(file),
     customerIds: customerIdConfig(file),
+    webhooks: webhookConfig(file),
   });
 }
 

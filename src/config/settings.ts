@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { isSigningSecret, SIGNING_SECRET_RULE } from "../lib/secrets.ts";
 import { type Environment, readVariable, type Variable } from "./environment.ts";
 
 type FromEnvironment = Pick<
@@ -26,8 +27,6 @@ export interface Settings {
   readonly embedded: boolean;
 }
 
-const WEBHOOK_SECRET_BYTES = { min: 24, max: 64 };
-
 const port = z
   .string()
   .regex(/^\d+$/, "expected a port number")
@@ -45,11 +44,7 @@ const cidrs = z
       .filter(Boolean),
   )
   .refine((list) => list.every((cidr) => ipaddr.isValidCIDR(cidr)), "expected CIDRs such as 10.0.0.0/8");
-const signingSecret = z.string().refine((text) => {
-  const body = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
-  const bytes = body === undefined ? 0 : Buffer.from(body, "base64").length;
-  return bytes >= WEBHOOK_SECRET_BYTES.min && bytes <= WEBHOOK_SECRET_BYTES.max;
-}, "expected whsec_ and the base64 of 24 to 64 bytes");
+const signingSecret = z.string().refine(isSigningSecret, SIGNING_SECRET_RULE);
 const base64Key = z
   .string()
   .refine((text) => Buffer.from(text, "base64").length === 32, "expected 32 bytes in base64");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "../errors.ts";
 import type { BudgetDoc } from "../store/documents.ts";
 import { inTransaction } from "../store/in-transaction.ts";
-import { type AdminDeps, audit, type Change, requireBudget, showing } from "./admin.ts";
+import { type AdminDeps, audit, type Change, laterThan, requireBudget, showing } from "./admin.ts";
 import { changeLimits, NO_LIMITS } from "./budget-fields.ts";
 import { budgetRowJson } from "./budget-json.ts";
 import type { NewBudget } from "./customer-fields.ts";
@@ -80,11 +80,6 @@ async function reviewCustomersOf(deps: AdminDeps, budgetId: string): Promise<voi
   const due = { $set: { reviewAt: deps.now() } };
   await customers.updateMany({ budgetId }, due);
   if (budgetId === deps.defaultBudgetId) await customers.updateMany({ budgetId: null, deletedAt: null }, due);
-}
-
-/** Two changes in one millisecond are two versions. */
-function laterThan(before: Date, now: Date): Date {
-  return now > before ? now : new Date(before.getTime() + 1);
 }
 
 export async function findBudgets(deps: AdminDeps, ids: readonly string[]): Promise<Shown[]> {

@@ -8,6 +8,7 @@ import {
   audit,
   type Change,
   customerMissing,
+  laterThan,
   requireBudget,
   showCustomer,
   showCustomers,
@@ -46,7 +47,7 @@ export async function createCustomer(deps: AdminDeps, actor: string, body: NewCu
 
 /** A customer that was deleted before comes back with its numbering and its lifetime spend, and nothing else. */
 function newCustomer(known: CustomerDoc | null, body: NewCustomer, now: Date): CustomerDoc {
-  const offset = amount("spend", body.spend) ?? 0n;
+  const offset = amount(body.spend) ?? 0n;
   const sequence = known?.sequence ?? 0n;
   return {
     _id: body.user_id,
@@ -140,7 +141,7 @@ async function writeCopy(
     // Periods go on from the same anchor: a changed limit is no new period.
     createdAt: base?.createdAt ?? now,
     createdBy: owned?.createdBy ?? actor,
-    updatedAt: now,
+    updatedAt: owned === null ? now : laterThan(owned.updatedAt, now),
     updatedBy: actor,
   };
   const { budgets } = deps.store.collections;

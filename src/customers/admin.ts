@@ -4,6 +4,7 @@ import type { NewId } from "../lib/ids.ts";
 import type { TermsDefaults } from "../spend/budget-terms.ts";
 import type { Store } from "../store/connect.ts";
 import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import { type AuditEntry as AuditRow, writeAudits } from "../store/write-audit.ts";
 import type { ShowBudget } from "./budget-json.ts";
 import { customerJson, type ShownCustomer } from "./customer-json.ts";
 
@@ -85,31 +86,15 @@ export async function audit(change: Change, entry: AuditEntry): Promise<void> {
   await auditAll(change, [entry]);
 }
 
-export interface AuditEntry {
-  readonly action: string;
-  readonly targetId: string;
-  readonly before: object | null;
-  readonly after: object | null;
-}
+/** A change, without who made it and when. */
+export type AuditEntry = Omit<AuditRow, "id" | "at" | "actor">;
 
 export async function auditAll(
   { deps, session, actor, now }: Change,
   entries: readonly AuditEntry[],
 ): Promise<void> {
-  const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-  if (entries.length === 0) return;
-  await deps.store.collections.audit.insertMany(
-    entries.map(({ action, targetId, before, after }) => ({
-      _id: deps.newId("aud"),
-      at: now,
-      actor,
-      action,
-      targetId,
-      before: text(before),
-      after: text(after),
-    })),
-    { session },
-  );
+  const rows = entries.map((entry) => ({ id: deps.newId("aud"), at: now, actor, ...entry }));
+  await writeAudits(deps.store.collections.audit, rows, session);
 }
 
 export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {
@@ -122,4 +107,9 @@ export async function requireBudget({ deps, session }: Change, id: string): Prom
 
 export function customerMissing(id: string, param: string): AppError {
   return new AppError("customer_not_found", `End User Id=${id} does not exist in db`, { param });
+}
+
+/** Two changes in one millisecond are two versions. */
+export function laterThan(before: Date, now: Date): Date {
+  return now > before ? now : new Date(before.getTime() + 1);
 }

@@ -1,31 +1,57 @@
 import { z } from "zod";
-import { AppError } from "../errors.ts";
 import { parseUsd } from "../lib/money.ts";
 import { parseBudgetDuration } from "../spend/periods.ts";
 import type { BudgetDoc, ModelLimitDoc } from "../store/documents.ts";
+import { wellFormedText } from "./field-text.ts";
 
 const NANO_SCALE = 9;
 /** Sums up to here stay exact in every part that counts them; nobody's budget is near it. */
 const MOST_NANO = 10n ** 9n * 10n ** 9n;
 
-/** A number, or the text of one, as LiteLLM's clients send it. */
-const usd = z.union([z.number(), z.string()], "Input should be a number or the text of one");
+/** USD: a number, or the text of one, as LiteLLM's clients send it. Alone at fault it is answered as LiteLLM does. */
+export const usd = z
+  .union([z.number(), z.string()], "Input should be a number or the text of one")
+  .refine((value) => readAmount(value) !== null, {
+    message: "Input should be a non-negative finite number",
+    params: { code: "invalid_budget", fault: "must be a non-negative finite number" },
+  });
 const count = z
-  .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], "Input should be a whole number")
-  .pipe(z.int("Input should be a whole number").nonnegative("Input should not be negative"));
+  .union(
+    [z.number(), z.string().regex(/^\d+$/, "Input should be a whole number").transform(Number)],
+    "Input should be a whole number",
+  )
+  .refine((value) => Number.isSafeInteger(value), "Input should be a whole number")
+  .refine((value) => value >= 0, "Input should not be negative");
 const duration = z
   .string()
   .refine(
     (text) => parseBudgetDuration(text) !== null,
     "Input should be a count and a unit of s, m, h, d, w, mo, such as 30d or 1mo",
   );
-const share = z.number().gt(0, "A share is more than 0").max(1, "A share is at most 1");
+/** Shares are told apart by their value, and kept to a millionth. */
+const shares = z
+  .array(z.number().min(0.000001, "A share is more than 0").max(1, "A share is at most 1"))
+  .max(20)
+  .refine((list) => new Set(list).size === list.length, "Each share should be given once");
 
 const modelLimit = z.union(
   [
     usd,
-    z.strictObject({ budget_limit: usd, time_period: duration.nullish() }),
-    z.strictObject({ max_budget: usd, budget_duration: duration.nullish() }),
+    z
+      .strictObject({
+        budget_limit: usd.optional(),
+        max_budget: usd.optional(),
+        time_period: duration.nullish(),
+        budget_duration: duration.nullish(),
+      })
+      .refine(
+        (limit) => (limit.budget_limit === undefined) !== (limit.max_budget === undefined),
+        "Input should have either budget_limit or max_budget",
+      )
+      .refine(
+        (limit) => limit.time_period == null || limit.budget_duration == null,
+        "Input should have either time_period or budget_duration",
+      ),
   ],
   "Input should be an amount, {budget_limit, time_period} or {max_budget, budget_duration}",
 );
@@ -39,10 +65,14 @@ export const budgetFields = {
   rpm_limit: count.nullish(),
   budget_duration: duration.nullish(),
   budget_reset_at: z.iso
-    .datetime({ offset: true, message: "Input should be a date and time with its offset" })
+    .datetime({
+      offset: true,
+      local: true,
+      message: "Input should be a date and time, UTC or with its offset",
+    })
     .nullish(),
-  model_max_budget: z.record(z.string().min(1), modelLimit).nullish(),
-  thresholds: z.array(share).max(20).nullish(),
+  model_max_budget: z.record(wellFormedText(8192).min(1, "A model has a name"), modelLimit).nullish(),
+  thresholds: shares.nullish(),
   budget_enforcement: z.enum(["hard", "soft"]).nullish(),
 } as const;
 
@@ -70,15 +100,15 @@ export const NO_LIMITS: Limits = {
   enforcement: null,
 };
 
-/** The limits with these changes. Throws invalid_budget for amounts that are none. */
+/** The limits with these changes. */
 export function changeLimits(limits: Limits, fields: BudgetFields): Limits {
   const given = <T>(value: T | undefined, otherwise: T): T => (value === undefined ? otherwise : value);
   const durationChanged =
     fields.budget_duration !== undefined && fields.budget_duration !== limits.budgetDuration;
   const resetAt = fields.budget_reset_at;
   return {
-    maxBudgetNano: given(amount("max_budget", fields.max_budget), limits.maxBudgetNano),
-    softBudgetNano: given(amount("soft_budget", fields.soft_budget), limits.softBudgetNano),
+    maxBudgetNano: given(amount(fields.max_budget), limits.maxBudgetNano),
+    softBudgetNano: given(amount(fields.soft_budget), limits.softBudgetNano),
     maxParallelRequests: given(fields.max_parallel_requests, limits.maxParallelRequests),
     tpmLimit: given(fields.tpm_limit, limits.tpmLimit),
     rpmLimit: given(fields.rpm_limit, limits.rpmLimit),
@@ -91,37 +121,44 @@ export function changeLimits(limits: Limits, fields: BudgetFields): Limits {
           : limits.firstResetAt
         : resetAt === null
           ? null
-          : new Date(resetAt),
+          : readInstant(resetAt),
     modelLimits: given(modelLimits(fields.model_max_budget), limits.modelLimits),
     thresholds: given(fields.thresholds, limits.thresholds),
     enforcement: given(fields.budget_enforcement, limits.enforcement),
   };
 }
 
-/** USD as nano-USD; undefined and null stay what they are. */
-export function amount(field: string, value: number | string | null | undefined): bigint | null | undefined {
-  if (value === undefined || value === null) return value;
+/** LiteLLM's times without an offset are UTC. */
+export function readInstant(text: string): Date {
+  return new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
+}
+
+/** Longer texts of a number have no meaning left for money, and cost time to read. */
+const LONGEST_AMOUNT = 100;
+
+/** Null for what is no amount of money that can be counted. */
+function readAmount(value: number | string): bigint | null {
+  if (typeof value === "string" && value.length > LONGEST_AMOUNT) return null;
   const nano = parseUsd(value, NANO_SCALE);
-  if (nano === null || nano > MOST_NANO) {
-    throw new AppError(
-      "invalid_budget",
-      `${field} must be a non-negative finite number. Received: ${String(value).slice(0, 100)}`,
-    );
-  }
+  return nano === null || nano > MOST_NANO ? null : nano;
+}
+
+/** USD, already checked, as nano-USD; undefined and null stay what they are. */
+export function amount(value: number | string | null | undefined): bigint | null | undefined {
+  if (value === undefined || value === null) return value;
+  const nano = readAmount(value);
+  if (nano === null) throw new Error("An amount was used before it was checked");
   return nano;
 }
 
 function modelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc[] | undefined {
   if (given === undefined) return undefined;
   return Object.entries(given ?? {}).map(([model, limit]) => {
-    const place = `model_max_budget.${model}`;
-    if (typeof limit !== "object") {
-      return { model, maxBudgetNano: amount(place, limit) ?? 0n, budgetDuration: null };
-    }
-    const [value, period] =
-      "budget_limit" in limit
-        ? [limit.budget_limit, limit.time_period]
-        : [limit.max_budget, limit.budget_duration];
-    return { model, maxBudgetNano: amount(place, value) ?? 0n, budgetDuration: period ?? null };
+    if (typeof limit !== "object") return { model, maxBudgetNano: amount(limit) ?? 0n, budgetDuration: null };
+    return {
+      model,
+      maxBudgetNano: amount(limit.budget_limit ?? limit.max_budget) ?? 0n,
+      budgetDuration: limit.time_period ?? limit.budget_duration ?? null,
+    };
   });
 }

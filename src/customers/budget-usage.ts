@@ -40,7 +40,7 @@ export async function previewBudget(
       param: "budget_id",
     });
   }
-  const newNano = amount("max_budget", maxBudget) ?? null;
+  const newNano = amount(maxBudget) ?? null;
   const { customers, over } = await budgetUsage(deps, budgetId);
   const overThen = newNano === null ? 0 : await countFrom(deps, budget, newNano);
   return { customers, over_now: over, over_then: overThen };

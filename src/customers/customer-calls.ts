@@ -1,8 +1,9 @@
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { encodeCursor } from "../lib/cursor.ts";
 import { usdJson } from "../lib/money.ts";
 import type { Store } from "../store/connect.ts";
 import type { ChargeEventDoc } from "../store/documents.ts";
 import type { Page } from "./list-customers.ts";
+import { readCursor } from "./read-cursor.ts";
 
 const CALL_FIELDS = {
   requestId: 1,
@@ -23,8 +24,8 @@ export async function listCalls(
   customerId: string,
   query: { readonly limit: number; readonly cursor: string | null },
 ): Promise<Page> {
-  const [before] = query.cursor === null ? [] : (decodeCursor(query.cursor) ?? []);
-  const below = typeof before === "number" && Number.isSafeInteger(before) ? BigInt(before) : null;
+  const [before] = readCursor(query.cursor, ["integer"]) ?? [];
+  const below = before === undefined ? null : BigInt(before);
   const found = await events
     .find({ type: "spend_tracked", customerId, ...(below !== null && { sequence: { $lt: below } }) })
     .sort({ sequence: -1 })

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { budgetFields } from "./budget-fields.ts";
+import { budgetFields, usd } from "./budget-fields.ts";
+import { wellFormedText } from "./field-text.ts";
 
 const MAX_ID_BYTES = 1024;
 const MAX_MODELS = 1000;
@@ -14,14 +15,14 @@ export const customerId = z
     `Input should be at most ${MAX_ID_BYTES} bytes of UTF-8`,
   );
 
-const budgetId = z.string().min(1).max(255);
+const budgetId = wellFormedText(255).min(1, "Input should not be empty");
 const ids = z.strictObject({ user_ids: z.array(customerId).max(1000) });
 
 const settings = {
-  alias: z.string().max(1024).nullish(),
+  alias: wellFormedText(1024).nullish(),
   allowed_model_region: z.enum(["eu", "us"]).nullish(),
-  default_model: z.string().min(1).nullish(),
-  models: z.array(z.string().max(8192)).max(MAX_MODELS).nullish(),
+  default_model: wellFormedText(8192).min(1, "Input should not be empty").nullish(),
+  models: z.array(wellFormedText(8192)).max(MAX_MODELS).nullish(),
   object_permission: z.record(z.string(), z.unknown()).nullish(),
   budget_id: budgetId.nullish(),
   ...budgetFields,
@@ -30,6 +31,9 @@ const settings = {
 const EITHER = {
   message: "Set either 'max_budget' or 'budget_id', not both.",
   path: ["max_budget"],
+  params: { contradiction: true },
+  // Also where other fields are wrong: all of it is said at once.
+  when: ({ value }: { value: unknown }) => typeof value === "object" && value !== null,
 };
 
 /** POST /customer/new. `metadata` is taken and not kept, as in LiteLLM. */
@@ -37,7 +41,7 @@ export const newCustomerSchema = z
   .strictObject({
     user_id: customerId,
     blocked: z.boolean().nullish(),
-    spend: z.union([z.number(), z.string()]).nullish(),
+    spend: usd.nullish(),
     metadata: z.unknown().optional(),
     ...settings,
   })

@@ -1,5 +1,6 @@
 import { createBatcher } from "../lib/batcher.ts";
-import { withDeadline } from "../lib/deadline.ts";
+import { AppError } from "../errors.ts";
+import { DeadlineError, withDeadline } from "../lib/deadline.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { BudgetTerms } from "../spend/budget-terms.ts";
 
@@ -17,7 +18,10 @@ export interface CustomerTerms {
 }
 
 export interface TermsCache {
-  /** Null: the store does not answer and nothing is known from before. */
+  /**
+   * Null: the store is away and nothing is known from before. Throws AppError store_unavailable when it is
+   * there and does not answer in time: then nobody can say that the customer has no limits.
+   */
   readonly get: (customerId: string) => Promise<CustomerTerms | null>;
   /** The next call reads the store. */
   forget(customerIds: readonly string[]): void;
@@ -27,13 +31,19 @@ export interface TermsCache {
 export interface TermsCacheDeps {
   /** Terms of these customers, one for each id. */
   readonly load: (customerIds: readonly string[]) => Promise<ReadonlyMap<string, CustomerTerms>>;
+  /** False while charges go to the spool. */
+  readonly isStoreUp: () => boolean;
   readonly nowMs: () => number;
   readonly log: Log;
 }
 
 /** Without a word from the process that made it, a change is seen this much later. */
 const FRESH_MS = 4000;
-const LOAD_DEADLINE_MS = 1000;
+/** Who is known from before waits this long for news, and goes on with what is known. */
+const NEWS_DEADLINE_MS = 1000;
+/** Who is not known, or known to have changed, waits for a store that is slow, and not for one that is away. */
+const LOAD_DEADLINE_MS = 10_000;
+const AWAY_POLL_MS = 250;
 const MAX_ENTRIES = 50_000;
 const LOAD_AT_ONCE = 4;
 const LOAD_BATCH = 500;
@@ -42,7 +52,7 @@ const LOAD_BATCH = 500;
  * Keeps customers' terms for a few seconds. While the store is away the last known terms are used, however
  * old.
  */
-export function createTermsCache({ load, nowMs, log }: TermsCacheDeps): TermsCache {
+export function createTermsCache({ load, isStoreUp, nowMs, log }: TermsCacheDeps): TermsCache {
   const entries = new Map<string, { terms: CustomerTerms; loadedAtMs: number }>();
   // What was loaded before a change was heard of must not be kept after it.
   let changes = 0;
@@ -69,12 +79,21 @@ export function createTermsCache({ load, nowMs, log }: TermsCacheDeps): TermsCac
     get: async (customerId) => {
       const known = entries.get(customerId);
       if (known !== undefined && nowMs() - known.loadedAtMs < FRESH_MS) return known.terms;
+      makeRoom();
+      const loading = loader.add(customerId);
+      const changed = known === undefined || known.loadedAtMs === Number.NEGATIVE_INFINITY;
       try {
-        makeRoom();
-        return await loader.add(customerId);
+        return await (changed ? unlessAway(loading, isStoreUp) : withDeadline(loading, NEWS_DEADLINE_MS));
       } catch (error) {
         log.debug(errorFields(error), "customer_terms.unavailable");
-        return known?.terms ?? null;
+        if (known !== undefined) return known.terms;
+        if (error instanceof DeadlineError) {
+          throw new AppError(
+            "store_unavailable",
+            "The store that knows this customer's limits does not answer",
+          );
+        }
+        return null;
       }
     },
     forget: (customerIds) => {
@@ -91,5 +110,21 @@ export function createTermsCache({ load, nowMs, log }: TermsCacheDeps): TermsCac
   function expire(id: string): void {
     const known = entries.get(id);
     if (known !== undefined) entries.set(id, { ...known, loadedAtMs: Number.NEGATIVE_INFINITY });
+  }
+}
+
+/** The work's result; rejects as soon as the store turns out to be away. */
+async function unlessAway<T>(work: Promise<T>, isStoreUp: () => boolean): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const away = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      if (!isStoreUp()) reject(new Error("The store is away"));
+    }, AWAY_POLL_MS);
+  });
+  try {
+    return await Promise.race([work, away]);
+  } finally {
+    clearInterval(timer);
+    work.catch(() => {});
   }
 }

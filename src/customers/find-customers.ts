@@ -1,5 +1,6 @@
 import type { Filter, FindCursor, Sort } from "mongodb";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { type CursorShape, decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { readCursor, refuseCursor } from "./read-cursor.ts";
 import type { Store } from "../store/connect.ts";
 import type { CustomerDoc } from "../store/documents.ts";
 
@@ -31,23 +32,32 @@ interface SortField {
   /** Everything that is not null is at least this; absent: the field is never null. */
   readonly least?: number | Date;
   readonly encode: (value: CustomerDoc) => string | number | null;
+  /** What a cursor holds of it. */
+  readonly kind: CursorShape[number];
   /** Null for what `encode` did not write. */
   readonly decode: (part: string | number) => Value;
 }
 
 const FIELDS: Readonly<Record<CustomerSort, SortField>> = {
-  user_id: { name: "_id", encode: (row) => row._id, decode: String },
-  created_at: { name: "createdAt", encode: (row) => row.createdAt.getTime(), decode: dateOf },
-  spend: { name: "spendNano", encode: (row) => String(row.spendNano), decode: nanoOf },
+  user_id: { name: "_id", kind: "text", encode: (row) => row._id, decode: String },
+  created_at: {
+    name: "createdAt",
+    kind: "integer",
+    encode: (row) => row.createdAt.getTime(),
+    decode: dateOf,
+  },
+  spend: { name: "spendNano", kind: "text", encode: (row) => String(row.spendNano), decode: nanoOf },
   utilization: {
     name: "utilization",
     least: 0,
+    kind: "number",
     encode: (row) => row.utilization,
     decode: (part) => (typeof part === "number" ? part : null),
   },
   last_call_at: {
     name: "lastCallAt",
     least: new Date(0),
+    kind: "integer",
     encode: (row) => row.lastCallAt?.getTime() ?? null,
     decode: dateOf,
   },
@@ -66,8 +76,8 @@ function nanoOf(part: string | number): bigint | null {
 const FEW = 1000;
 
 /**
- * Customers in an order, from where the cursor's page ended, each read by an index at any size. A strange
- * cursor begins at the start.
+ * Customers in an order, from where the cursor's page ended, each read by an index at any size. Throws
+ * invalid_cursor.
  */
 export async function findCustomers(
   deps: FindDeps,
@@ -155,19 +165,18 @@ function segments(
   field: SortField,
   { cursor, order }: { cursor: string | null; order: "asc" | "desc" },
 ): Filter<CustomerDoc>[] {
-  const position = cursor === null ? null : decodeCursor(cursor);
-  const id = position?.at(-1);
-  if (position === null || typeof id !== "string") return [{}];
+  if (cursor === null) return [{}];
   const past = order === "asc" ? "$gt" : "$lt";
-  const afterId = { _id: { [past]: id } };
+  // A page that ended among those without a value has only the id to tell.
+  const among = field.least === undefined ? null : decodeCursor(cursor, ["text"]);
+  const position = among ?? readCursor(cursor, field.name === "_id" ? ["text"] : [field.kind, "text"]) ?? [];
+  const afterId = { _id: { [past]: String(position.at(-1)) } };
   if (field.name === "_id") return [afterId];
-  const [part] = position.length === 1 ? [] : position;
-  const value = part === undefined ? null : field.decode(part);
-  if (value === null) {
-    if (field.least === undefined) return [{}];
+  if (among !== null && field.least !== undefined) {
     const ties = { [field.name]: null, ...afterId };
     return order === "asc" ? [ties, { [field.name]: { $gte: field.least } }] : [ties];
   }
+  const value = field.decode(position[0] ?? "") ?? refuseCursor();
   const after = [{ [field.name]: value, ...afterId }, { [field.name]: { [past]: value } }];
   // Null sorts before everything.
   return order === "desc" && field.least !== undefined ? [...after, { [field.name]: null }] : after;

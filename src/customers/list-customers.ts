@@ -1,7 +1,8 @@
-import { usdJson } from "../lib/money.ts";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
-import type { BudgetDoc } from "../store/documents.ts";
 import type { Filter } from "mongodb";
+import { usdJson } from "../lib/money.ts";
+import { encodeCursor } from "../lib/cursor.ts";
+import type { BudgetDoc } from "../store/documents.ts";
+import { readCursor } from "./read-cursor.ts";
 import { type AdminDeps, showCustomers, showing } from "./admin.ts";
 import { budgetRowJson } from "./budget-json.ts";
 import { budgetUsage } from "./budget-usage.ts";
@@ -20,7 +21,7 @@ export interface CustomerQuery extends CustomerFilter, CustomerOrder {
   readonly held?: boolean;
 }
 
-/** One page of customers, by an index at any size. Throws nothing for a strange cursor: it starts again. */
+/** One page of customers, by an index at any size. Throws invalid_cursor. */
 export async function listCustomers(deps: AdminDeps, query: CustomerQuery): Promise<Page> {
   const { rows, nextCursor } = await findCustomers(deps, query);
   return { rows: await showCustomers(deps, rows), nextCursor };
@@ -46,7 +47,7 @@ export async function listBudgets(
   deps: AdminDeps,
   query: { limit: number; cursor: string | null; usage: boolean },
 ): Promise<Page> {
-  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const after = readCursor(query.cursor, ["text"]);
   const filter: Filter<BudgetDoc> = {
     customerId: null,
     ...(after !== null && { _id: { $gt: String(after[0] ?? "") } }),
@@ -77,7 +78,7 @@ export async function listAudit(
   deps: AdminDeps,
   query: { limit: number; cursor: string | null; targetId: string | null },
 ): Promise<Page> {
-  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const after = readCursor(query.cursor, ["integer", "text"]);
   const at = new Date(Number(after?.[0] ?? 0));
   const found = await deps.store.collections.audit
     .find({

@@ -22,6 +22,8 @@ export interface HttpDeps {
   /** SHA-256 of the operator's key, lower-case hex. */
   readonly masterKeyHash: string;
   readonly maxBodyBytes: number;
+  /** True for failures that say that the store does not answer. */
+  readonly isStoreAway: (error: unknown) => boolean;
   /** True once the process has been told to stop. */
   readonly isDraining: () => boolean;
 }

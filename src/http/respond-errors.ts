@@ -1,11 +1,11 @@
 import type { Next } from "koa";
 import { AppError, toErrorBody } from "../errors.ts";
-import { errorFields, type Log } from "../lib/log.ts";
-import type { AppContext } from "./context.ts";
+import { errorFields } from "../lib/log.ts";
+import type { AppContext, HttpDeps } from "./context.ts";
 import { ValidationFailure } from "./validation-failure.ts";
 
 /** The one place that turns a failure into a response. Unknown ones get a fixed text and their cause in the log. */
-export function respondErrors(log: Log) {
+export function respondErrors({ log, isStoreAway }: Pick<HttpDeps, "log" | "isStoreAway">) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
     try {
       await next();
@@ -22,7 +22,7 @@ export function respondErrors(log: Log) {
         ctx.state.logFields["error"] = "validation_failed";
         return;
       }
-      const known = asAppError(error);
+      const known = asAppError(error, isStoreAway);
       ctx.state.logFields["error"] = known.code;
       if (known.cause !== undefined) ctx.state.logFields["cause"] = errorFields(known.cause).error;
       if (known.code === "internal")
@@ -42,8 +42,11 @@ export function respondErrors(log: Log) {
   };
 }
 
-function asAppError(error: unknown): AppError {
+function asAppError(error: unknown, isStoreAway: (error: unknown) => boolean): AppError {
   if (error instanceof AppError) return error;
+  if (isStoreAway(error)) {
+    return new AppError("store_unavailable", "The store does not answer; please try again", { cause: error });
+  }
   return new AppError("internal", "Something went wrong on our side; the request id helps to find it", {
     cause: error,
   });

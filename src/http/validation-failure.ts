@@ -19,9 +19,29 @@ export class ValidationFailure extends Error {
   }
 }
 
-/** One detail per wrong field; an unknown one is named, and so is each alternative that did not fit. */
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Where a value has the type of only one of several alternatives, what is wrong with it there is told, instead
+ * of the choice.
+ */
+export function plainIssues(issues: readonly Issue[]): Issue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== "invalid_union") return [issue];
+    const fitting = issue.errors.filter(
+      (alternative) => !alternative.some(({ code, path }) => path.length === 0 && MISFITS.has(code)),
+    );
+    const [only] = fitting;
+    if (only === undefined || fitting.length > 1) return [issue];
+    return plainIssues(only.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })));
+  });
+}
+
+const MISFITS: ReadonlySet<string> = new Set(["invalid_type", "invalid_union"]);
+
+/** One detail per wrong field; an unknown one is named. */
 export function validationDetails(
-  issues: readonly z.core.$ZodIssue[],
+  issues: readonly Issue[],
   place: "body" | "query",
   input: unknown,
 ): ValidationDetail[] {
@@ -36,11 +56,18 @@ export function validationDetails(
       }));
     }
     const value = valueAt(input, issue.path);
-    const type = value === undefined ? "missing" : (TYPES[issue.code] ?? "value_error");
-    const msg = value === undefined ? "Field required" : `${issue.message}, got ${describe(value)}`;
-    return [{ type, loc, msg, input: value ?? null }];
+    if (value === undefined) return [{ type: "missing", loc, msg: "Field required", input: null }];
+    const type = TYPES[issue.code] ?? "value_error";
+    // Where fields contradict each other, the value of one explains nothing.
+    const contradiction = issue.code === "custom" && issue.params?.["contradiction"] === true;
+    const secret = issue.path.some((step) => SECRET_FIELDS.has(String(step)));
+    const msg = contradiction || secret ? issue.message : `${issue.message}, got ${describe(value)}`;
+    return [{ type, loc, msg, input: secret ? null : value }];
   });
 }
+
+/** Their values are nobody's to read in an error, or in the log of whoever got it. */
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["secret", "headers", "key"]);
 
 const TYPES: Readonly<Record<string, string>> = {
   invalid_type: "type_error",
@@ -51,7 +78,8 @@ const TYPES: Readonly<Record<string, string>> = {
   invalid_format: "string_pattern_mismatch",
 };
 
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+/** What stands at a path of the input. */
+export function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   let value = input;
   for (const step of path) {
     if (value === null || typeof value !== "object") return undefined;
@@ -60,7 +88,9 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-function describe(value: unknown): string {
+/** A value in a message: short, and never the whole of a large one. */
+export function describe(value: unknown): string {
+  if (typeof value === "number") return String(value);
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";

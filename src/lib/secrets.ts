@@ -37,3 +37,14 @@ export function openSecret(sealed: string, key: Uint8Array): string {
 export function newSigningSecret(): string {
   return `whsec_${randomBytes(32).toString("base64")}`;
 }
+
+const LEAST_SECRET_BYTES = 24;
+const MOST_SECRET_BYTES = 64;
+export const SIGNING_SECRET_RULE = `expected whsec_ and the base64 of ${LEAST_SECRET_BYTES} to ${MOST_SECRET_BYTES} bytes`;
+
+/** True for a secret that Standard Webhooks allows to be used. */
+export function isSigningSecret(text: string): boolean {
+  const body = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
+  const bytes = body === undefined ? 0 : Buffer.from(body, "base64").length;
+  return bytes >= LEAST_SECRET_BYTES && bytes <= MOST_SECRET_BYTES;
+}

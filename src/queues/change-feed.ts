@@ -10,6 +10,8 @@ const change = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("customers"), ids: z.array(z.string()) }),
   /** A budget has changed, and with it what applies to all of its customers. */
   z.object({ kind: z.literal("budget"), id: z.string() }),
+  /** A webhook endpoint has been added, changed or taken away. */
+  z.object({ kind: z.literal("endpoint"), id: z.string() }),
   /** Redis has lost the holds of this customer: who has some says so again. */
   z.object({ kind: z.literal("holds"), customerId: z.string() }),
 ]);

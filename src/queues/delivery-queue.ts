@@ -3,27 +3,38 @@ import type { Redis } from "ioredis";
 import { errorFields, type Log } from "../lib/log.ts";
 import { DELIVERIES_QUEUE, type DeliveryJob, deliveryJobId, MAX_JOB_IDS, QUEUE_PREFIX } from "./jobs.ts";
 
-/** A wake-up for one delivery. */
-export interface Wake {
-  readonly id: string;
-  /** Attempts made so far. */
-  readonly attempts: number;
-  readonly delayMs?: number;
+/** A delivery, and where it goes. */
+export interface NewDelivery {
+  readonly _id: string;
+  readonly endpointId: string;
 }
 
 export interface DeliveryQueue {
-  /** Rejects while Redis is away: the deliveries are in the store, and the sweep finds them. */
-  enqueue(wakes: readonly Wake[]): Promise<void>;
+  /** Wakes a worker for one delivery after a while. Rejects while Redis is away: the sweep finds it. */
+  readonly wakeLater: (wake: {
+    id: string;
+    endpointId: string;
+    attempts: number;
+    delayMs: number;
+  }) => Promise<void>;
+  /** Wakes workers for endpoints whose deliveries are due. Rejects while Redis is away. */
+  readonly wakeEndpoints: (endpointIds: readonly string[]) => Promise<void>;
   /**
    * Wakes workers for new deliveries without making anyone wait; batches of many callers share a round
    * trip. A failure costs nothing but the sweep's few seconds.
    */
-  announce(deliveryIds: readonly string[]): void;
-  close(): Promise<void>;
+  readonly announce: (deliveries: readonly NewDelivery[]) => void;
+  readonly close: () => Promise<void>;
 }
 
 const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: 1000, attempts: 1 };
 const MAX_BULK = 1000;
+
+interface NamedJob {
+  readonly name: string;
+  readonly data: DeliveryJob;
+  readonly opts: JobsOptions;
+}
 
 export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue {
   const queue = new Queue<DeliveryJob>(DELIVERIES_QUEUE, {
@@ -34,20 +45,20 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   queue.on("error", () => {
     // The connection reports its own state; a failed command rejects where it was called.
   });
-  let waiting: string[] = [];
+  let waiting: NewDelivery[] = [];
   let away = false;
 
-  const enqueue = async (wakes: readonly Wake[]): Promise<void> => {
-    await queue.addBulk(toJobs(wakes));
+  const add = async (jobs: readonly NamedJob[]): Promise<void> => {
+    await queue.addBulk([...jobs]);
   };
 
   const flush = async (): Promise<void> => {
     away = true;
     try {
       while (waiting.length > 0) {
-        const ids = waiting.slice(0, MAX_BULK);
+        const some = waiting.slice(0, MAX_BULK);
         waiting = waiting.slice(MAX_BULK);
-        await enqueue(ids.map((id) => ({ id, attempts: 0 })));
+        await add(newJobs(some));
       }
     } catch (error) {
       log.warn({ deliveries: waiting.length, ...errorFields(error) }, "queue.enqueue_failed");
@@ -58,35 +69,40 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   };
 
   return {
-    enqueue,
-    announce: (deliveryIds) => {
-      waiting.push(...deliveryIds);
+    wakeLater: ({ id, endpointId, attempts, delayMs }) =>
+      add([jobOf(endpointId, [id], { attempts, delayMs })]),
+    wakeEndpoints: (endpointIds) => add(endpointIds.map((id) => jobOf(id, [], { attempts: 0 }))),
+    announce: (deliveries) => {
+      waiting.push(...deliveries.map(({ _id, endpointId }) => ({ _id, endpointId })));
       if (!away && waiting.length > 0) void flush();
     },
     close: () => queue.close(),
   };
 }
 
-/** Wake-ups that are due now share jobs; a delayed one has its own. */
-function toJobs(wakes: readonly Wake[]): { name: string; data: DeliveryJob; opts: JobsOptions }[] {
-  const toJob = (group: readonly Wake[]): { name: string; data: DeliveryJob; opts: JobsOptions }[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    return [
-      {
-        name: "deliver",
-        data: { v: 1, deliveryIds: group.map(({ id }) => id) },
-        opts: {
-          jobId: deliveryJobId(first.id, first.attempts, group.length),
-          ...(first.delayMs !== undefined && { delay: first.delayMs }),
-        },
-      },
-    ];
+/** New deliveries of one endpoint share jobs. */
+function newJobs(deliveries: readonly NewDelivery[]): NamedJob[] {
+  return [...Map.groupBy(deliveries, ({ endpointId }) => endpointId)].flatMap(([endpointId, own]) => {
+    const ids = own.map(({ _id }) => _id);
+    const jobs: NamedJob[] = [];
+    for (let from = 0; from < ids.length; from += MAX_JOB_IDS) {
+      jobs.push(jobOf(endpointId, ids.slice(from, from + MAX_JOB_IDS), { attempts: 0 }));
+    }
+    return jobs;
+  });
+}
+
+function jobOf(
+  endpointId: string,
+  ids: readonly string[],
+  { attempts, delayMs }: { attempts: number; delayMs?: number },
+): NamedJob {
+  return {
+    name: "deliver",
+    data: { v: 2, endpointId, deliveryIds: [...ids] },
+    opts: {
+      jobId: deliveryJobId({ endpointId, ids, attempts }),
+      ...(delayMs !== undefined && { delay: delayMs }),
+    },
   };
-  const dueNow = wakes.filter(({ delayMs }) => delayMs === undefined);
-  const delayed = wakes.filter(({ delayMs }) => delayMs !== undefined);
-  const groups: Wake[][] = delayed.map((wake) => [wake]);
-  for (let from = 0; from < dueNow.length; from += MAX_JOB_IDS)
-    groups.push(dueNow.slice(from, from + MAX_JOB_IDS));
-  return groups.flatMap(toJob);
 }

@@ -8,18 +8,22 @@ export const QUEUE_PREFIX = "{spendhook}";
 /** At most this many deliveries wake a worker together: one job costs Redis as much for one id as for fifty. */
 export const MAX_JOB_IDS = 50;
 
+/** Deliveries of one endpoint that are due; none named: the store has some. */
 export const deliveryJob = z.strictObject({
-  v: z.literal(1),
-  deliveryIds: z.array(z.string().min(1)).min(1).max(MAX_JOB_IDS),
+  v: z.literal(2),
+  endpointId: z.string().min(1),
+  deliveryIds: z.array(z.string().min(1)).max(MAX_JOB_IDS),
 });
 
 export type DeliveryJob = z.infer<typeof deliveryJob>;
 
 /**
- * Named after the first delivery, its attempt and the count: the same wake-up added again, by a sweep
- * over an unchanged backlog, is the same job, and a finished one never stands in the way of the next
- * attempt. What a job may do is decided by the claims in the store, not by its id.
+ * Named after the first delivery, its attempt and the count, or after the endpoint: the same wake-up added
+ * again, by a sweep over an unchanged backlog, is the same job, and a finished one never stands in the way of
+ * the next. What a job may do is decided by the claims in the store, not by its id.
  */
-export function deliveryJobId(firstDeliveryId: string, attemptsMade: number, count: number): string {
-  return `${firstDeliveryId}-${attemptsMade + 1}-${count}`;
+export function deliveryJobId(job: { endpointId: string; ids: readonly string[]; attempts: number }): string {
+  const [first] = job.ids;
+  if (first === undefined) return `wake-${job.endpointId}`;
+  return `${first}-${job.attempts + 1}-${job.ids.length}`;
 }

@@ -121,6 +121,8 @@ export class Admission {
       }
     } catch (error) {
       this.#deps.log.warn({ requestId, ...errorFields(error) }, "admission.unavailable");
+      // Redis may have admitted it all the same, and nobody would ever use that hold.
+      this.#background(this.#run("settle", customerId, ["release", "0", "0", "0", requestId]));
     }
     return { kind: "unknown" };
   }

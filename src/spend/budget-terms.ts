@@ -87,30 +87,33 @@ function alertLimits(budget: BudgetDoc): AlertLimit[] {
   return limits;
 }
 
-/** Remembers the last period: it is asked for at every call and changes once a month. */
+/**
+ * Remembers the last period: it is asked for at every call and changes once a month. Without a duration
+ * there is a period only where an operator has said when the first one ends, and none after it.
+ */
 function periodFinder(
   text: string | null,
   by: { anchor: Date; firstResetAt: Date | null; calendar: BudgetCalendar },
 ): (now: Date) => Period | null {
   const duration = text === null ? null : parseBudgetDuration(text);
-  if (duration === null) return () => null;
+  if (duration === null && by.firstResetAt === null) return () => null;
   let last: Period | null = null;
   return (now) => {
-    if (last === null || now < last.start || now >= last.end) last = firstAware(duration, by, now);
+    if (last === null || now < last.start || now >= last.end) last = findPeriod(duration, by, now);
     return last;
   };
 }
 
-function firstAware(
-  duration: BudgetDuration,
-  by: { anchor: Date; firstResetAt: Date | null; calendar: BudgetCalendar },
+function findPeriod(
+  duration: BudgetDuration | null,
+  { anchor, firstResetAt, calendar }: { anchor: Date; firstResetAt: Date | null; calendar: BudgetCalendar },
   now: Date,
-): Period {
-  const period = periodAt(duration, by.anchor, by.calendar, now);
-  const { firstResetAt } = by;
-  if (firstResetAt === null) return period;
-  if (now < firstResetAt) {
-    return { start: new Date(Math.min(by.anchor.getTime(), now.getTime())), end: firstResetAt };
+): Period | null {
+  if (firstResetAt !== null && now < firstResetAt) {
+    return { start: new Date(Math.min(anchor.getTime(), now.getTime())), end: firstResetAt };
   }
-  return { start: period.start < firstResetAt ? firstResetAt : period.start, end: period.end };
+  if (duration === null) return null;
+  const period = periodAt(duration, anchor, calendar, now);
+  const cut = firstResetAt !== null && period.start < firstResetAt;
+  return { start: cut ? firstResetAt : period.start, end: period.end };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { DeliveryDoc } from "../store/webhook-documents.ts";
 import type { Charge, ChargeReceipt } from "./charge.ts";
 import { classifyCommitFailure, type LedgerStore } from "./ledger-store.ts";
 import { type AccountWrite, type EventPlanner, planBatch } from "./plan-batch.ts";
@@ -16,7 +17,7 @@ export interface Committed {
   readonly charges: readonly Charge[];
   /** Where it left each customer; empty for charges that were in the ledger already. */
   readonly accounts: readonly AccountWrite[];
-  readonly deliveryIds: readonly string[];
+  readonly deliveries: readonly DeliveryDoc[];
 }
 
 const SPLIT_AFTER_CONFLICTS = 2;
@@ -44,7 +45,7 @@ export async function commitCharges(
         const known = await deps.store.findCommitted(pending);
         for (const [requestId, totals] of known) receipts.set(requestId, { state: "committed", totals });
         const met = pending.filter((charge) => known.has(charge.requestId));
-        deps.committed({ charges: met, accounts: [], deliveryIds: [] });
+        deps.committed({ charges: met, accounts: [], deliveries: [] });
         pending = pending.filter((charge) => !known.has(charge.requestId));
         // None known: two processes created the same customer at once, and the next try finds it.
         if (known.size > 0) continue;
@@ -81,8 +82,8 @@ async function commitOnce(
     const totals = plan.totals[index];
     setReceipt(receipts, charge, totals && { state: "committed", totals });
   });
-  const deliveryIds = plan.deliveries.map((delivery) => delivery._id);
-  deps.committed({ charges, accounts: plan.customers, deliveryIds });
+  const { customers, deliveries } = plan;
+  deps.committed({ charges, accounts: customers, deliveries });
 }
 
 function setReceipt(

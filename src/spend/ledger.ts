@@ -9,6 +9,8 @@ import type { Spool } from "./spool.ts";
 
 export interface LedgerDeps extends CommitDeps {
   readonly spool: Spool;
+  /** False until the store is prepared: before that charges go to the spool, as if it were away. */
+  readonly isPrepared: () => boolean;
   /** Told the charges that wait on the disk; must not throw. */
   readonly spooled: (charges: readonly Charge[]) => void;
   /** Rejects while the store does not answer. */
@@ -48,7 +50,7 @@ export class Ledger {
 
   /** False from the first commit that could not be done until the store answers again. */
   get storeUp(): boolean {
-    return this.#storeUp;
+    return this.#storeUp && this.#deps.isPrepared();
   }
 
   /**
@@ -71,7 +73,7 @@ export class Ledger {
   }
 
   async #runBatch(charges: Charge[]): Promise<Outcome[]> {
-    if (!this.#storeUp) return this.#spoolAll(charges, new Error("The store is down"));
+    if (!this.storeUp) return this.#spoolAll(charges, new Error("The store is down"));
     const startedAt = performance.now();
     try {
       const receipts = await withDeadline(

@@ -4,9 +4,9 @@ import type {
   BudgetEventDoc,
   ChargeEventDoc,
   DailySpendDoc,
-  DeliveryDoc,
   EventDoc,
 } from "../store/documents.ts";
+import type { DeliveryDoc } from "../store/webhook-documents.ts";
 import { type Account, addCharge, type BudgetFact, NEW_ACCOUNT } from "./account.ts";
 import type { BudgetTerms } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
@@ -37,8 +37,12 @@ export interface EventPlanner {
   /** An event's text, serialised once: these bytes are signed and sent on every attempt. */
   serializeCharge(news: ChargeNews): string;
   serializeBudget(news: BudgetNews): string;
-  /** Ids of the endpoints that want a customer's events. */
-  endpointsFor(customerId: string): readonly string[];
+  /** Ids of the endpoints that want this type of a customer's events. */
+  endpointsFor(customerId: string, type: EventDoc["type"]): readonly string[];
+  /** True where charges are told together instead of one by one. */
+  gathers(endpointId: string): boolean;
+  /** How long deliveries are kept. */
+  readonly keepDeliveriesMs: number;
 }
 
 /** A customer as it stands inside the transaction; null = not known yet. */
@@ -95,7 +99,7 @@ export function planBatch(
     const day = charge.occurredAt.toISOString().slice(0, 10);
     addDaily(daily, charge, day);
     const id = eventIdOf(charge.requestId);
-    const endpointIds = [...planner.endpointsFor(customerId)];
+    const endpointIds = [...planner.endpointsFor(customerId, "spend_tracked")];
     const news = { id, charge, account, terms };
     events.push(chargeEvent(news, { late: change.late, day, endpointIds, planner, now }));
     change.facts.forEach((fact, index) => {
@@ -104,7 +108,7 @@ export function planBatch(
       events.push(budgetEvent({ ...budgetNews, requestId, keyHash }, planner, now));
     });
   }
-  const deliveries = events.flatMap((event) => planDeliveries(event, now));
+  const deliveries = events.flatMap((event) => planDeliveries(event, planner, now));
   return { customers: [...customers.values()], events, deliveries, daily: [...daily.values()], totals };
 }
 
@@ -161,6 +165,7 @@ function chargeEvent(
     day: more.day,
     body: more.planner.serializeCharge(news),
     endpointIds: more.endpointIds,
+    deliveriesUntil: keptUntil(more.planner, more.now),
     createdAt: more.now,
   };
 }
@@ -172,26 +177,50 @@ export function budgetEvent(news: BudgetNews, planner: EventPlanner, now: Date):
     type: news.fact.type,
     customerId: news.customerId,
     body: planner.serializeBudget(news),
-    endpointIds: [...planner.endpointsFor(news.customerId)],
+    endpointIds: [...planner.endpointsFor(news.customerId, news.fact.type)],
+    deliveriesUntil: keptUntil(planner, now),
     createdAt: now,
   };
 }
 
 /** One delivery for each endpoint that wants the event. */
-export function planDeliveries(event: EventDoc, now: Date): DeliveryDoc[] {
-  return event.endpointIds.map((endpointId) => ({
-    _id: deliveryIdOf(event._id, endpointId),
+export function planDeliveries(
+  event: EventDoc,
+  planner: Pick<EventPlanner, "gathers">,
+  now: Date,
+): DeliveryDoc[] {
+  return event.endpointIds.map((endpointId) => {
+    const gathers = event.type === "spend_tracked" && planner.gathers(endpointId);
+    return newDelivery(event, { endpointId, state: gathers ? "gathering" : "pending", now });
+  });
+}
+
+/** A delivery as it begins. */
+export function newDelivery(
+  event: EventDoc,
+  of: { readonly endpointId: string; readonly state: "pending" | "gathering"; readonly now: Date },
+): DeliveryDoc {
+  return {
+    _id: deliveryIdOf(event._id, of.endpointId),
     eventId: event._id,
-    endpointId,
+    endpointId: of.endpointId,
     customerId: event.customerId,
     type: event.type,
-    state: "pending",
-    dueAt: now,
+    state: of.state,
+    dueAt: of.now,
     attempts: [],
     lease: null,
-    createdAt: now,
+    resends: 0,
+    afterResends: null,
+    batchId: null,
+    createdAt: of.now,
     finishedAt: null,
-  }));
+    expiresAt: event.deliveriesUntil,
+  };
+}
+
+function keptUntil({ keepDeliveriesMs }: EventPlanner, now: Date): Date {
+  return new Date(now.getTime() + keepDeliveriesMs);
 }
 
 /** The ledger row's id: `evt_` and the request id's own part. */

@@ -1,5 +1,6 @@
 import { errorFields, type Log } from "../lib/log.ts";
 import type { NewId } from "../lib/ids.ts";
+import type { DeliveryDoc } from "../store/webhook-documents.ts";
 import { NEW_ACCOUNT, reviewAccount } from "./account.ts";
 import { classifyCommitFailure, type LedgerStore } from "./ledger-store.ts";
 import {
@@ -16,8 +17,8 @@ export interface ReviewDeps {
   readonly planner: EventPlanner;
   readonly newId: NewId;
   readonly now: () => Date;
-  /** Told the new delivery ids after each transaction; must not throw. */
-  readonly announce: (deliveryIds: readonly string[]) => void;
+  /** Told the new deliveries after each transaction; must not throw. */
+  readonly announce: (deliveries: readonly DeliveryDoc[]) => void;
   readonly log: Log;
 }
 
@@ -56,7 +57,7 @@ async function reviewPage(deps: ReviewDeps, customerIds: readonly string[]): Pro
 
 async function commitReview(deps: ReviewDeps, customerIds: readonly string[]): Promise<void> {
   const plan = await deps.store.commit(customerIds, (before) => planReview(deps, before));
-  deps.announce(plan.deliveries.map(({ _id }) => _id));
+  deps.announce(plan.deliveries);
 }
 
 function planReview(deps: ReviewDeps, before: ReadonlyMap<string, Standing>): BatchPlan {
@@ -70,6 +71,6 @@ function planReview(deps: ReviewDeps, before: ReadonlyMap<string, Standing>): Ba
       return budgetEvent({ ...news, requestId: null, keyHash: null }, deps.planner, now);
     });
   });
-  const deliveries = events.flatMap((event) => planDeliveries(event, now));
+  const deliveries = events.flatMap((event) => planDeliveries(event, deps.planner, now));
   return { customers, events, deliveries, daily: [], totals: [] };
 }

@@ -16,6 +16,7 @@ const LEDGER_FIELDS = {
   keyHash: 1,
   usage: 1,
   endpointIds: 1,
+  deliveriesUntil: 1,
   unpriced: 1,
 } as const;
 const CHUNK = 500;

@@ -7,11 +7,10 @@ import type {
   DailyRefusalDoc,
   DailySpendDoc,
   DailyTotalDoc,
-  DeliveryDoc,
-  EndpointDoc,
   EventDoc,
   SessionDoc,
 } from "./documents.ts";
+import type { DeliveryDoc, EndpointDoc, EndpointHourDoc, ReplayDoc } from "./webhook-documents.ts";
 
 export interface Collections {
   readonly customers: Collection<CustomerDoc>;
@@ -22,6 +21,8 @@ export interface Collections {
   readonly dailyTotals: Collection<DailyTotalDoc>;
   readonly dailyRefusals: Collection<DailyRefusalDoc>;
   readonly endpoints: Collection<EndpointDoc>;
+  readonly endpointHours: Collection<EndpointHourDoc>;
+  readonly replays: Collection<ReplayDoc>;
   readonly audit: Collection<AuditDoc>;
   readonly sessions: Collection<SessionDoc>;
 }
@@ -81,6 +82,8 @@ export function connectStore(options: ConnectOptions): Store {
       dailyTotals: db.collection("daily_totals"),
       dailyRefusals: db.collection("daily_refusals"),
       endpoints: db.collection("webhook_endpoints"),
+      endpointHours: db.collection("webhook_endpoint_hours"),
+      replays: db.collection("webhook_replays"),
       audit: db.collection("audit_log"),
       sessions: db.collection("sessions"),
     },

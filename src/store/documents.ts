@@ -127,7 +127,7 @@ export interface RatesDoc {
 }
 
 /** One fact told to the operator. */
-export type EventDoc = ChargeEventDoc | BudgetEventDoc;
+export type EventDoc = ChargeEventDoc | BudgetEventDoc | NoticeEventDoc | BatchEventDoc;
 
 export type BudgetEventType =
   | "soft_budget_crossed"
@@ -136,12 +136,18 @@ export type BudgetEventType =
   | "projected_limit_exceeded"
   | "budget_reset";
 
+/** Facts about the service itself. */
+export type NoticeEventType = "endpoint_disabled" | "price_missing";
+
 interface EventCommon {
+  /** "" for a fact that is about no customer. */
   customerId: string;
   /** The exact text that is signed and sent on every attempt. */
   body: string;
   /** Endpoints that wanted this event when it was committed; each has a delivery. */
   endpointIds: string[];
+  /** Until then its deliveries are kept. */
+  deliveriesUntil: Date;
   createdAt: Date;
 }
 
@@ -149,6 +155,17 @@ interface EventCommon {
 export interface BudgetEventDoc extends EventCommon {
   _id: string;
   type: BudgetEventType;
+}
+
+export interface NoticeEventDoc extends EventCommon {
+  _id: string;
+  type: NoticeEventType;
+}
+
+/** Several charges told in one POST to one endpoint that asked for it. */
+export interface BatchEventDoc extends EventCommon {
+  _id: string;
+  type: "spend_tracked.batch";
 }
 
 /** A row of the ledger: append-only, one per charge. */
@@ -174,42 +191,6 @@ export interface ChargeEventDoc extends EventCommon {
   keyHash: string;
   /** UTC day of the charge, YYYY-MM-DD: which daily_spend row it went into. */
   day: string;
-}
-
-export type AttemptOutcome = "delivered" | "failed" | "unknown";
-
-export interface AttemptDoc {
-  /** 1-indexed. */
-  number: number;
-  startedAt: Date;
-  durationMs: number | null;
-  outcome: AttemptOutcome;
-  /** delivered, connect_timeout, http_500 … */
-  code: string;
-  status: number | null;
-  /** At most 4 KiB of what the receiver answered. */
-  response: string | null;
-}
-
-/**
- * pending = due at dueAt; parked = kept until its endpoint is resumed; delivered and exhausted are final.
- */
-export type DeliveryState = "pending" | "parked" | "delivered" | "exhausted";
-
-/** One event to one endpoint. The id is derived from both, so it exists once. */
-export interface DeliveryDoc {
-  _id: string;
-  eventId: string;
-  endpointId: string;
-  customerId: string;
-  type: string;
-  state: DeliveryState;
-  dueAt: Date;
-  attempts: AttemptDoc[];
-  /** Held by the worker that is attempting it; worthless after `until`. */
-  lease: { token: string; until: Date; startedAt: Date } | null;
-  createdAt: Date;
-  finishedAt: Date | null;
 }
 
 /** What one customer spent on one UTC day with one model through one API key. */
@@ -256,20 +237,6 @@ export interface DailyRefusalDoc {
   /** What they would have cost at the least, where a budget was the reason. */
   usdNano: bigint;
 }
-
-export interface EndpointDoc {
-  _id: string;
-  url: string;
-  state: "enabled" | "disabled";
-  disabledReason: string | null;
-  /** Sealed with the secrets key. */
-  sealedSecret: string;
-  /** Nothing is sent before this instant (Retry-After). */
-  pausedUntil: Date | null;
-  createdAt: Date;
-  updatedAt: Date;
-}
-
 /** A dashboard that is signed in; the row's end is the session's end. */
 export interface SessionDoc {
   _id: string;

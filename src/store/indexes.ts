@@ -11,13 +11,13 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
       partialFilterExpression: { type: "spend_tracked" },
       serves: "a customer's charges in order, the pull side, verify; and no sequence number twice",
     },
+    {
+      key: { createdAt: 1, _id: 1 },
+      name: "created",
+      serves: "GET /events, replay: all events in the order they were committed",
+    },
   ],
   deliveries: [
-    {
-      key: { state: 1, dueAt: 1 },
-      name: "state_due",
-      serves: "the sweep: pending deliveries that are due, oldest first",
-    },
     {
       key: { eventId: 1 },
       name: "event",
@@ -26,7 +26,23 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
     {
       key: { endpointId: 1, state: 1, dueAt: 1 },
       name: "endpoint_state_due",
-      serves: "resuming one endpoint: its parked deliveries",
+      serves: "one endpoint's deliveries that are due, oldest first; how many wait",
+    },
+    {
+      key: { createdAt: -1, _id: -1 },
+      name: "created",
+      serves: "GET /webhook/deliveries, newest first",
+    },
+    {
+      key: { customerId: 1, createdAt: -1, _id: -1 },
+      name: "customer_created",
+      serves: "GET /webhook/deliveries of one customer",
+    },
+    {
+      key: { expiresAt: 1 },
+      name: "retention",
+      expireAfterSeconds: 0,
+      serves: "the end of what has been kept long enough",
     },
   ],
   daily_spend: [
@@ -89,6 +105,13 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
     },
   ],
   webhook_endpoints: [],
+  webhook_endpoint_hours: [
+    { key: { endpointId: 1, hour: -1 }, name: "endpoint_hour", serves: "an endpoint's last hours" },
+    { key: { expiresAt: 1 }, name: "retention", expireAfterSeconds: 0, serves: "the end of old hours" },
+  ],
+  webhook_replays: [
+    { key: { state: 1, createdAt: 1 }, name: "state", serves: "maintenance: replays that are not done" },
+  ],
 };
 
 /** Creates the collections (a transaction should not have to) and their indexes; safe to run again. */

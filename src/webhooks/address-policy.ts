@@ -74,6 +74,7 @@ export function refuseUrl(text: string, policy: AddressPolicy): string | null {
   }
   if (url.username !== "" || url.password !== "") return "must not carry a user name or password";
   if (url.port !== "" && REFUSED_PORTS.has(Number(url.port))) return `must not use port ${url.port}`;
+  if (url.hostname === "") return "must name a host";
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (ipaddr.isValid(host) && !isAllowedAddress(host, policy)) {
     return "names an address that is not public; WEBHOOK_ALLOW_PRIVATE or WEBHOOK_ALLOW_CIDRS open private ones";

@@ -1,50 +1,70 @@
 import { createBatcher } from "../lib/batcher.ts";
-import { errorFields, type Log } from "../lib/log.ts";
-import type { AttemptDoc, EndpointDoc } from "../store/documents.ts";
-import { type AttemptResult, classifyAttempt, type Verdict } from "./classify-attempt.ts";
+import type { Log } from "../lib/log.ts";
+import type { AttemptDoc, EndpointDoc } from "../store/webhook-documents.ts";
+import { type AttemptResult, classifyAttempt, type RetrySchedule, type Verdict } from "./classify-attempt.ts";
 import type { ClaimedDelivery, DeliveryStore, DeliveryUpdate } from "./delivery-store.ts";
-import type { EndpointStore } from "./endpoint-store.ts";
-import { ATTEMPT_TIMEOUT_MS, type PostEvent } from "./post-event.ts";
-import { signatureHeaders } from "./sign.ts";
+import { customHeaders, type SecretBox, signingKeysOf } from "./endpoint-keys.ts";
+import { attemptTimeoutMs, type Posted, type PostEvent } from "./post-event.ts";
+import { type SignatureHeaders, signatureHeaders } from "./sign.ts";
 
 export interface AttemptDeps {
-  readonly deliveries: DeliveryStore;
-  readonly endpoints: Pick<EndpointStore, "find" | "disable" | "pauseUntil">;
-  readonly openSecret: (endpoint: EndpointDoc) => string;
+  readonly deliveries: Pick<DeliveryStore, "claim" | "record">;
+  readonly secrets: SecretBox;
   readonly post: PostEvent;
+  readonly schedule: RetrySchedule;
   readonly userAgent: string;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;
 }
 
-/** What the queue should do next: nothing, or wake a worker for the next attempt after a while. */
-export type AttemptOutcome =
-  | { readonly next: "none" }
-  | { readonly next: "retry"; readonly waitMs: number; readonly attempts: number };
+/** What came of asking for one attempt. */
+export type Attempted =
+  /** Not pending, not due, or in another worker's hands. */
+  | { readonly kind: "skipped" }
+  | {
+      readonly kind: "tried";
+      readonly verdict: Verdict;
+      readonly durationMs: number;
+      /** From the event to now. */
+      readonly lagMs: number;
+      readonly attempts: number;
+    };
 
-/** Longer than any attempt, and the time after which a dead worker's claim is taken over. */
-const LEASE_MS = ATTEMPT_TIMEOUT_MS + 7000;
+/** After this a dead worker's claim is taken over: longer than the attempt itself by this. */
+const LEASE_MARGIN_MS = 7000;
 const MAX_BATCH = 200;
-const ENDPOINT_CACHE_MS = 1000;
+
+interface Claim {
+  readonly id: string;
+  readonly leaseMs: number;
+}
 
 /**
- * Attempts deliveries by id: claim → sign the stored bytes → POST → classify → record. Claims and records
- * of many deliveries share round trips. Running it twice for one id is harmless: the second claim finds
- * nothing. When the outcome cannot be recorded it throws, and the claim lapses by itself.
+ * Attempts deliveries: claim → sign the stored bytes → POST → classify → record. Claims and records of many
+ * deliveries share round trips. Running it twice for one id is harmless: the second claim finds nothing. When
+ * the outcome cannot be recorded it throws, and the claim lapses by itself.
  */
 export class DeliveryAttempter {
   readonly #deps: AttemptDeps;
   readonly #claims;
   readonly #records;
-  readonly #endpoints = new Map<string, { endpoint: Promise<EndpointDoc | null>; until: number }>();
 
   constructor(deps: AttemptDeps) {
     this.#deps = deps;
-    this.#claims = createBatcher<string, ClaimedDelivery | null>(
-      async (ids) => {
-        const claimed = await deps.deliveries.claim([...new Set(ids)], LEASE_MS);
-        return ids.map((id) => ({ value: claimed.get(id) ?? null }));
+    this.#claims = createBatcher<Claim, ClaimedDelivery | null>(
+      async (claims) => {
+        const claimed = new Map<string, ClaimedDelivery>();
+        for (const [leaseMs, group] of Map.groupBy(claims, (claim) => claim.leaseMs)) {
+          const ids = new Set(group.map(({ id }) => id));
+          for (const [id, one] of await deps.deliveries.claim([...ids], leaseMs)) claimed.set(id, one);
+        }
+        return claims.map(({ id }) => {
+          const value = claimed.get(id) ?? null;
+          // The same id twice in one batch is one attempt.
+          claimed.delete(id);
+          return { value };
+        });
       },
       { maxItems: MAX_BATCH, concurrency: 2 },
     );
@@ -58,80 +78,38 @@ export class DeliveryAttempter {
   }
 
   /** One attempt of one delivery, if it is pending, due and free. */
-  async attempt(deliveryId: string): Promise<AttemptOutcome> {
-    const claimed = await this.#claims.add(deliveryId);
-    if (claimed === null) return { next: "none" };
+  async attempt(deliveryId: string, endpoint: EndpointDoc): Promise<Attempted> {
+    const leaseMs = attemptTimeoutMs(endpoint.timeoutMs) + LEASE_MARGIN_MS;
+    const claimed = await this.#claims.add({ id: deliveryId, leaseMs });
+    if (claimed === null) return { kind: "skipped" };
     const { delivery } = claimed;
-    const endpoint = await this.#endpoint(delivery.endpointId);
-    const now = this.#deps.now();
-    if (endpoint === null || endpoint.state === "disabled") {
-      await this.#records.add(untried(claimed, "parked", delivery.dueAt));
-      return { next: "none" };
-    }
-    if (endpoint.pausedUntil !== null && endpoint.pausedUntil > now) {
-      await this.#records.add(untried(claimed, "pending", endpoint.pausedUntil));
-      return { next: "none" };
-    }
+    const { now, schedule, random } = this.#deps;
+    const startedAt = now();
     const number = delivery.attempts.length + 1;
-    const startedAt = performance.now();
-    const result = await this.#send(claimed, endpoint, number);
-    const verdict = classifyAttempt(result, number, this.#deps.random());
-    const row: AttemptDoc = {
-      number,
-      startedAt: now,
-      durationMs: Math.round(performance.now() - startedAt),
-      outcome: verdict.next === "delivered" ? "delivered" : "failed",
-      code: verdict.code,
-      status: result.kind === "response" ? result.status : null,
-      response: result.kind === "response" ? result.body : null,
-    };
-    await this.#applyToEndpoint(endpoint, verdict);
-    await this.#records.add(decided(claimed, verdict, row, this.#deps.now()));
+    const manual = delivery.resends > 0;
+    const { posted, signed } = await this.#send(claimed, endpoint, number);
+    const scheduled = delivery.attempts.filter((attempt) => !attempt.manual).length + (manual ? 0 : 1);
+    const verdict = classifyAttempt(posted.result, scheduled, { schedule, random: random() });
+    const row = attemptRow(posted, { number, startedAt, manual, verdict, signed });
+    await this.#records.add(decided(claimed, verdict, row, now()));
     this.#logAttempt(claimed, row, verdict);
-    return verdict.next === "retry"
-      ? { next: "retry", waitMs: verdict.waitMs, attempts: number }
-      : { next: "none" };
+    const durationMs = posted.timing.totalMs;
+    const lagMs = Math.max(0, now().getTime() - delivery.createdAt.getTime());
+    return { kind: "tried", verdict, durationMs, lagMs, attempts: number };
   }
 
-  #send(claimed: ClaimedDelivery, endpoint: EndpointDoc, number: number): Promise<AttemptResult> {
-    const body = Buffer.from(claimed.body, "utf8");
-    return this.#deps.post(endpoint.url, body, {
-      "content-type": "application/json",
-      "user-agent": this.#deps.userAgent,
-      "webhook-attempt": String(number),
-      ...signatureHeaders({
-        id: claimed.delivery.eventId,
-        timestamp: Math.floor(this.#deps.now().getTime() / 1000),
-        body,
-        secrets: [this.#deps.openSecret(endpoint)],
-      }),
-    });
-  }
-
-  async #applyToEndpoint(endpoint: EndpointDoc, verdict: Verdict): Promise<void> {
-    if (verdict.next === "disable_endpoint") {
-      await this.#deps.endpoints.disable(endpoint._id, "the receiver answered 410 Gone");
-      this.#endpoints.delete(endpoint._id);
-      this.#deps.log.error({ endpointId: endpoint._id }, "endpoint.disabled");
-    } else if (verdict.next === "retry" && verdict.pauseEndpointMs !== null) {
-      const until = new Date(this.#deps.now().getTime() + verdict.pauseEndpointMs);
-      await this.#deps.endpoints.pauseUntil(endpoint._id, until);
-      this.#endpoints.delete(endpoint._id);
-    }
-  }
-
-  /** Endpoints change rarely and every attempt needs one: each is read at most once a second. */
-  #endpoint(id: string): Promise<EndpointDoc | null> {
-    const now = this.#deps.now().getTime();
-    const known = this.#endpoints.get(id);
-    if (known !== undefined && now < known.until) return known.endpoint;
-    const endpoint = this.#deps.endpoints.find(id);
-    this.#endpoints.set(id, { endpoint, until: now + ENDPOINT_CACHE_MS });
-    endpoint.catch((error: unknown) => {
-      this.#endpoints.delete(id);
-      this.#deps.log.warn({ endpointId: id, ...errorFields(error) }, "endpoint.unreadable");
-    });
-    return endpoint;
+  async #send(
+    { delivery, body: text }: ClaimedDelivery,
+    endpoint: EndpointDoc,
+    number: number,
+  ): Promise<{ posted: Posted; signed: SignatureHeaders }> {
+    const { now, secrets, userAgent, post } = this.#deps;
+    const body = Buffer.from(text, "utf8");
+    const message = { id: delivery.eventId, timestamp: Math.floor(now().getTime() / 1000), body };
+    const signed = signatureHeaders(message, signingKeysOf(endpoint, secrets, now()));
+    const headers = eventHeaders({ custom: customHeaders(endpoint, secrets), userAgent, number, signed });
+    const posted = await post({ url: endpoint.url, body, headers, timeoutMs: endpoint.timeoutMs });
+    return { posted, signed };
   }
 
   #logAttempt({ delivery }: ClaimedDelivery, row: AttemptDoc, verdict: Verdict): void {
@@ -150,21 +128,73 @@ export class DeliveryAttempter {
   }
 }
 
-function untried(claimed: ClaimedDelivery, state: "parked" | "pending", dueAt: Date): DeliveryUpdate {
-  return { id: claimed.delivery._id, token: claimed.token, state, dueAt, attempt: null };
+/** All headers of one attempt that are ours to set; custom ones never replace them. */
+export function eventHeaders(of: {
+  custom: Readonly<Record<string, string>>;
+  userAgent: string;
+  number: number;
+  signed: SignatureHeaders;
+}): Record<string, string> {
+  return {
+    ...of.custom,
+    "content-type": "application/json",
+    "user-agent": of.userAgent,
+    "webhook-attempt": String(of.number),
+    ...of.signed,
+  };
+}
+
+function attemptRow(
+  { result, timing }: Posted,
+  of: { number: number; startedAt: Date; manual: boolean; verdict: Verdict; signed: SignatureHeaders },
+): AttemptDoc {
+  return {
+    number: of.number,
+    startedAt: of.startedAt,
+    durationMs: timing.totalMs,
+    outcome: of.verdict.next === "delivered" ? "delivered" : "failed",
+    code: of.verdict.code,
+    ...responseOf(result),
+    manual: of.manual,
+    headers: {
+      timestamp: Number(of.signed["webhook-timestamp"]),
+      signature: of.signed["webhook-signature"],
+    },
+    timing,
+  };
+}
+
+function responseOf(result: AttemptResult): { status: number | null; response: string | null } {
+  return result.kind === "response"
+    ? { status: result.status, response: result.body }
+    : { status: null, response: null };
 }
 
 function decided(claimed: ClaimedDelivery, verdict: Verdict, attempt: AttemptDoc, now: Date): DeliveryUpdate {
-  const base = { id: claimed.delivery._id, token: claimed.token, attempt };
+  const { delivery, token } = claimed;
+  const before = delivery.afterResends;
+  // A send that a person asked for delivers, or leaves the delivery as it was.
+  const after = attempt.manual && before !== null && verdict.next !== "delivered" ? before : null;
+  return {
+    id: delivery._id,
+    token,
+    attempt,
+    resends: delivery.resends,
+    now,
+    after: after ?? outcomeOf(verdict, delivery.dueAt, now),
+  };
+}
+
+function outcomeOf(verdict: Verdict, dueAt: Date, now: Date): DeliveryUpdate["after"] {
   switch (verdict.next) {
     case "delivered":
-      return { ...base, state: "delivered", dueAt: claimed.delivery.dueAt };
+      return { state: "delivered", dueAt };
     case "exhausted":
-      return { ...base, state: "exhausted", dueAt: claimed.delivery.dueAt };
-    case "disable_endpoint":
-      return { ...base, state: "parked", dueAt: now };
+      return { state: "exhausted", dueAt };
+    case "kept":
+      return { state: "pending", dueAt: now };
     case "retry":
-      return { ...base, state: "pending", dueAt: new Date(now.getTime() + verdict.waitMs) };
+      return { state: "pending", dueAt: new Date(now.getTime() + verdict.waitMs) };
     default:
       return verdict satisfies never;
   }

@@ -1,7 +1,8 @@
 import type { AnyBulkWriteOperation } from "mongodb";
+import pLimit from "p-limit";
 import type { NewId } from "../lib/ids.ts";
 import type { Collections, Store } from "../store/connect.ts";
-import type { AttemptDoc, DeliveryDoc, DeliveryState } from "../store/documents.ts";
+import type { AttemptDoc, DeliveryDoc } from "../store/webhook-documents.ts";
 
 /** A delivery that this worker alone may attempt until its lease ends, with the bytes to send. */
 export interface ClaimedDelivery {
@@ -10,83 +11,105 @@ export interface ClaimedDelivery {
   readonly token: string;
 }
 
-/** What to write about a claimed delivery. `attempt` is null when nothing was tried. */
+/** How an attempt of a claimed delivery ended. */
 export interface DeliveryUpdate {
   readonly id: string;
   readonly token: string;
-  readonly state: DeliveryState;
-  readonly dueAt: Date;
-  readonly attempt: AttemptDoc | null;
-}
-
-/** A delivery that a worker should be told about. */
-export interface DueDelivery {
-  readonly id: string;
-  /** Attempts made so far. */
-  readonly attempts: number;
+  readonly attempt: AttemptDoc;
+  /** Sends that people had asked for when it was claimed, this one among them if it is manual. */
+  readonly resends: number;
+  /** What the delivery is now, unless it has to be sent again because people asked for that. */
+  readonly after: NonNullable<DeliveryDoc["afterResends"]>;
+  readonly now: Date;
 }
 
 export interface DeliveryStore {
   /** Claims those of the ids that are pending, due and not held by a living worker. */
-  claim(ids: readonly string[], leaseMs: number): Promise<Map<string, ClaimedDelivery>>;
+  readonly claim: (ids: readonly string[], leaseMs: number) => Promise<Map<string, ClaimedDelivery>>;
   /** Ends claims. An update whose lease has gone to another worker writes nothing. */
-  record(updates: readonly DeliveryUpdate[]): Promise<void>;
-  /** Pending deliveries due before the instant and held by nobody alive, oldest first. */
-  findDue(before: Date, limit: number): Promise<DueDelivery[]>;
+  readonly record: (updates: readonly DeliveryUpdate[]) => Promise<void>;
+  /** An endpoint's pending deliveries that are due and held by nobody alive, oldest first. */
+  readonly findDue: (endpointId: string, limit: number) => Promise<string[]>;
+  /** Those of the endpoints that have pending deliveries which were due before the instant. */
+  readonly haveDue: (endpointIds: readonly string[], before: Date) => Promise<string[]>;
 }
 
 /** Jobs may wake a moment before their delivery is due. */
 const EARLY_MS = 1000;
+const LOOKUPS_AT_ONCE = 16;
 
 export function createDeliveryStore(store: Store, newId: NewId): DeliveryStore {
-  const { deliveries, events } = store.collections;
+  const { deliveries } = store.collections;
 
   return {
-    claim: async (ids, leaseMs) => {
-      const now = new Date();
-      const until = new Date(now.getTime() + leaseMs);
-      const token = newId("lease");
-      const { modifiedCount } = await deliveries.updateMany(
-        {
-          _id: { $in: [...ids] },
-          state: "pending",
-          lease: null,
-          dueAt: { $lte: new Date(now.getTime() + EARLY_MS) },
-        },
-        { $set: { lease: { token, until, startedAt: now } } },
-      );
-      if (modifiedCount < ids.length) await takeOver(deliveries, ids, { token, until, startedAt: now });
-      const claimed = await deliveries.find({ _id: { $in: [...ids] }, "lease.token": token }).toArray();
-      const bodies = await events
-        .find({ _id: { $in: claimed.map((delivery) => delivery.eventId) } })
-        .project<{ _id: string; body: string }>({ body: 1 })
-        .toArray();
-      const bodyOf = new Map(bodies.map((event) => [event._id, event.body]));
-      return new Map(
-        claimed.map((delivery) => [
-          delivery._id,
-          { delivery, token, body: bodyOf.get(delivery.eventId) ?? missingEvent(delivery) },
-        ]),
-      );
-    },
+    claim: (ids, leaseMs) => claimAll(store.collections, ids, { leaseMs, token: newId("lease") }),
 
     record: async (updates) => {
-      await deliveries.bulkWrite(updates.map(toWrite), { ordered: false });
+      await deliveries.bulkWrite(updates.flatMap(toWrites), { ordered: true });
     },
 
-    findDue: async (before, limit) => {
+    findDue: async (endpointId, limit) => {
+      const now = new Date();
       const rows = await deliveries
-        .find({ state: "pending", dueAt: { $lte: before } })
+        .find({
+          endpointId,
+          state: "pending",
+          dueAt: { $lte: now },
+          $or: [{ lease: null }, { "lease.until": { $lt: now } }],
+        })
         .sort({ dueAt: 1 })
         .limit(limit)
-        .project<{ _id: string; attempts: unknown[]; lease: DeliveryDoc["lease"] }>({ attempts: 1, lease: 1 })
+        .project<{ _id: string }>({ _id: 1 })
         .toArray();
-      const now = new Date();
-      return rows
-        .filter(({ lease }) => lease === null || lease.until < now)
-        .map(({ _id, attempts }) => ({ id: _id, attempts: attempts.length }));
+      return rows.map(({ _id }) => _id);
+    },
+
+    haveDue: async (endpointIds, before) => {
+      const limit = pLimit(LOOKUPS_AT_ONCE);
+      const found = await Promise.all(
+        endpointIds.map((endpointId) =>
+          limit(() =>
+            deliveries.findOne(
+              { endpointId, state: "pending", dueAt: { $lte: before } },
+              { projection: { _id: 1 } },
+            ),
+          ),
+        ),
+      );
+      return endpointIds.filter((_, index) => found[index] !== null);
     },
   };
+}
+
+async function claimAll(
+  { deliveries, events }: Collections,
+  ids: readonly string[],
+  { leaseMs, token }: { leaseMs: number; token: string },
+): Promise<Map<string, ClaimedDelivery>> {
+  const now = new Date();
+  const until = new Date(now.getTime() + leaseMs);
+  const { modifiedCount } = await deliveries.updateMany(
+    {
+      _id: { $in: [...ids] },
+      state: "pending",
+      lease: null,
+      dueAt: { $lte: new Date(now.getTime() + EARLY_MS) },
+    },
+    { $set: { lease: { token, until, startedAt: now } } },
+  );
+  if (modifiedCount < ids.length) await takeOver(deliveries, ids, { token, until, startedAt: now });
+  const claimed = await deliveries.find({ _id: { $in: [...ids] }, "lease.token": token }).toArray();
+  const bodies = await events
+    .find({ _id: { $in: claimed.map((delivery) => delivery.eventId) } })
+    .project<{ _id: string; body: string }>({ body: 1 })
+    .toArray();
+  const bodyOf = new Map(bodies.map((event) => [event._id, event.body]));
+  return new Map(
+    claimed.map((delivery) => [
+      delivery._id,
+      { delivery, token, body: bodyOf.get(delivery.eventId) ?? missingEvent(delivery) },
+    ]),
+  );
 }
 
 function missingEvent(delivery: DeliveryDoc): never {
@@ -112,6 +135,9 @@ async function takeOver(
       code: "worker_lost",
       status: null,
       response: null,
+      manual: false,
+      headers: null,
+      timing: null,
     };
     await deliveries.updateOne(
       { _id, state: "pending", "lease.token": lease.token },
@@ -120,20 +146,34 @@ async function takeOver(
   }
 }
 
-function toWrite(update: DeliveryUpdate): AnyBulkWriteOperation<DeliveryDoc> {
-  const final = update.state === "delivered" || update.state === "exhausted";
-  return {
-    updateOne: {
-      filter: { _id: update.id, "lease.token": update.token },
-      update: {
-        $set: {
-          state: update.state,
-          dueAt: update.dueAt,
-          lease: null,
-          finishedAt: final ? new Date() : null,
-        },
-        ...(update.attempt !== null && { $push: { attempts: update.attempt } }),
+/**
+ * Two writes of which one takes effect, since the first one that does ends the claim: the outcome, where
+ * nobody has asked for a resend meanwhile, and else the delivery is due again.
+ */
+function toWrites(update: DeliveryUpdate): AnyBulkWriteOperation<DeliveryDoc>[] {
+  const { id, token, attempt, after, now } = update;
+  const done = attempt.manual ? 1 : 0;
+  const again = { state: "pending", dueAt: now, lease: null, finishedAt: null, afterResends: after } as const;
+  const final = {
+    ...after,
+    lease: null,
+    afterResends: null,
+    finishedAt: after.state === "pending" ? null : now,
+  };
+  const left = update.resends - done;
+  const $push = { attempts: attempt };
+  return [
+    {
+      updateOne: {
+        filter: { _id: id, "lease.token": token, resends: update.resends },
+        update: { $set: { ...(left > 0 ? again : final), resends: left }, $push },
       },
     },
-  };
+    {
+      updateOne: {
+        filter: { _id: id, "lease.token": token },
+        update: { $set: again, $inc: { resends: -done }, $push },
+      },
+    },
+  ];
 }

@@ -1,28 +1,42 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import got, { type Request, type Response } from "got";
+import type { AttemptTimingDoc } from "../store/webhook-documents.ts";
 import { type AddressPolicy, guardedLookup, refuseUrl } from "./address-policy.ts";
-import type { AttemptResult, FailureCode } from "./classify-attempt.ts";
+import type { AttemptResult } from "./classify-attempt.ts";
+import { nameFailure } from "./name-failure.ts";
 import { parseRetryAfter } from "./retry-schedule.ts";
 
-/** One POST to a receiver; never throws, and ends within the time-outs below whatever the receiver does. */
-export type PostEvent = (
-  url: string,
-  body: Buffer,
-  headers: Record<string, string>,
-) => Promise<AttemptResult>;
+/** What one attempt sends, and how long it waits for the response headers. */
+export interface Outgoing {
+  readonly url: string;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** How one attempt ended, and how long its phases took. */
+export interface Posted {
+  readonly result: AttemptResult;
+  readonly timing: AttemptTimingDoc;
+}
+
+/** One POST to a receiver; never throws, and ends within its time-outs whatever the receiver does. */
+export type PostEvent = (outgoing: Outgoing) => Promise<Posted>;
 
 export interface Poster {
   readonly post: PostEvent;
   close(): void;
 }
 
-const HEADERS_TIMEOUT_MS = 15_000;
 const BODY_TIMEOUT_MS = 3000;
-/** The longest one attempt can take. */
-export const ATTEMPT_TIMEOUT_MS = HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS;
 const READ_BYTES = 16 * 1024;
 const KEEP_BYTES = 4 * 1024;
+
+/** The longest that an attempt with this wait for headers can take. */
+export function attemptTimeoutMs(headersMs: number): number {
+  return headersMs + BODY_TIMEOUT_MS;
+}
 
 /**
  * The verdict is fixed by the status line: a body that is slow, huge, broken or compressed changes
@@ -35,8 +49,13 @@ export function createPoster(policy: AddressPolicy): Poster {
   const https = new HttpsAgent({ ...options, minVersion: "TLSv1.2" });
   const lookup = guardedLookup(policy);
   return {
-    post: async (url, body, headers) => {
-      if (refuseUrl(url, policy) !== null) return { kind: "failure", code: "address_refused" };
+    post: ({ url, body, headers, timeoutMs }) => {
+      if (refuseUrl(url, policy) !== null) {
+        return Promise.resolve({
+          result: { kind: "failure", code: "address_refused" },
+          timing: { dnsMs: null, tcpMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 },
+        });
+      }
       const request = got.stream.post(url, {
         body,
         headers: { ...headers, "accept-encoding": "identity" },
@@ -50,8 +69,8 @@ export function createPoster(policy: AddressPolicy): Poster {
           lookup: 2000,
           connect: 3000,
           secureConnect: 5000,
-          response: HEADERS_TIMEOUT_MS,
-          request: ATTEMPT_TIMEOUT_MS,
+          response: timeoutMs,
+          request: attemptTimeoutMs(timeoutMs),
         },
       });
       return readAttempt(request);
@@ -63,19 +82,24 @@ export function createPoster(policy: AddressPolicy): Poster {
   };
 }
 
-function readAttempt(request: Request): Promise<AttemptResult> {
+function readAttempt(request: Request): Promise<Posted> {
+  const startedAt = performance.now();
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     let timer: NodeJS.Timeout | undefined;
     let response: Response | undefined;
+    const end = (result: AttemptResult): void =>
+      resolve({ result, timing: timingOf(request, performance.now() - startedAt) });
     const finish = (): void => {
       if (response === undefined) return;
       clearTimeout(timer);
-      resolve({
+      end({
         kind: "response",
         status: response.statusCode,
         retryAfterMs: parseRetryAfter(headerText(response.headers["retry-after"]), new Date()),
+        control: headerText(response.headers["webhook-delivery"])?.trim().toLowerCase() ?? null,
+        headers: plainHeaders(response.headers),
         body: printable(Buffer.concat(chunks)),
       });
       if (!request.readableEnded) request.destroy();
@@ -92,38 +116,31 @@ function readAttempt(request: Request): Promise<AttemptResult> {
     request.once("end", finish);
     request.once("close", finish);
     request.on("error", (error: Error & { code?: string; event?: string }) => {
-      if (response === undefined) resolve({ kind: "failure", code: nameFailure(error) });
+      if (response === undefined) end({ kind: "failure", code: nameFailure(error) });
       else finish();
     });
   });
 }
 
-const BY_PHASE: Readonly<Record<string, FailureCode>> = {
-  lookup: "dns_error",
-  connect: "connect_timeout",
-  secureConnect: "tls_error",
-};
-
-/** Gives a transport error its name by Node's code, and a time-out by the phase it fell in. */
-function nameFailure(error: Error & { code?: string; event?: string; cause?: unknown }): FailureCode {
-  const code = error.code ?? "";
-  if (code === "ERR_ADDRESS_REFUSED" || causeCode(error) === "ERR_ADDRESS_REFUSED") return "address_refused";
-  if (error.event !== undefined) return BY_PHASE[error.event] ?? "header_timeout";
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "ENODATA") return "dns_error";
-  if (code === "ECONNREFUSED") return "connection_refused";
-  if (code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE")
-    return "connection_reset";
-  if (code === "ETIMEDOUT") return "connect_timeout";
-  if (code.startsWith("HPE_") || code.startsWith("ERR_HTTP")) return "protocol_error";
-  if (code === "ERR_INVALID_URL") return "invalid_url";
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return "tls_error";
-  return "network_error";
+/** got's own clock readings; a phase that an open connection does not need is null. */
+function timingOf(request: Request, totalMs: number): AttemptTimingDoc {
+  const phases = request.timings?.phases ?? {};
+  const ms = (phase: number | undefined): number | null => (phase === undefined ? null : Math.round(phase));
+  return {
+    dnsMs: ms(phases.dns),
+    tcpMs: ms(phases.tcp),
+    tlsMs: ms(phases.tls),
+    firstByteMs: ms(phases.firstByte),
+    totalMs: Math.round(totalMs),
+  };
 }
 
-function causeCode(error: { cause?: unknown }): unknown {
-  return error.cause !== null && typeof error.cause === "object" && "code" in error.cause
-    ? error.cause.code
-    : undefined;
+function plainHeaders(headers: Response["headers"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, printable(Buffer.from(String(value)))]],
+    ),
+  );
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

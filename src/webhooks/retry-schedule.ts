@@ -1,22 +1,5 @@
 const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
-/** Waits before attempt 1, 2, 3 …: 12 tries over 75 h 42 m 35 s. */
-export const RETRY_WAITS_MS: readonly number[] = [
-  0,
-  5 * SECOND,
-  30 * SECOND,
-  2 * MINUTE,
-  10 * MINUTE,
-  30 * MINUTE,
-  2 * HOUR,
-  5 * HOUR,
-  10 * HOUR,
-  14 * HOUR,
-  20 * HOUR,
-  24 * HOUR,
-];
+const HOUR = 3600 * SECOND;
 
 const JITTER = 0.2;
 const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
@@ -25,11 +8,18 @@ const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
  * Milliseconds to wait after the given attempt (1-indexed) before the next, spread by ±20 %; null when
  * that was the last one. `random` is in [0, 1). A receiver's Retry-After can only lengthen the wait.
  */
-export function nextWaitMs(attempt: number, random: number, retryAfterMs: number | null): number | null {
-  const wait = RETRY_WAITS_MS[attempt];
+export function nextWaitMs(
+  attempt: number,
+  by: {
+    readonly schedule: readonly number[];
+    readonly random: number;
+    readonly retryAfterMs: number | null;
+  },
+): number | null {
+  const wait = by.schedule[attempt];
   if (wait === undefined) return null;
-  const spread = Math.round(wait * (1 - JITTER + 2 * JITTER * random));
-  return Math.max(spread, retryAfterMs ?? 0);
+  const spread = Math.round(wait * (1 - JITTER + 2 * JITTER * by.random));
+  return Math.max(spread, by.retryAfterMs ?? 0);
 }
 
 /**

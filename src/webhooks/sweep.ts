@@ -1,30 +1,35 @@
 import { errorFields, type Log } from "../lib/log.ts";
-import type { DeliveryStore, DueDelivery } from "./delivery-store.ts";
+import type { EndpointDoc } from "../store/webhook-documents.ts";
+import type { DeliveryStore } from "./delivery-store.ts";
+import { breakerState } from "./lanes/breaker.ts";
 
 export interface SweepDeps {
-  readonly deliveries: Pick<DeliveryStore, "findDue">;
-  /** Wakes workers for these deliveries; a delivery that is queued already is not queued twice. */
-  readonly enqueue: (due: readonly DueDelivery[]) => Promise<void>;
+  readonly endpoints: () => Promise<readonly EndpointDoc[]>;
+  readonly deliveries: Pick<DeliveryStore, "haveDue">;
+  /** Wakes workers for these endpoints; one that is woken already is not woken twice. */
+  readonly wake: (endpointIds: readonly string[]) => Promise<void>;
   readonly log: Log;
   readonly now: () => Date;
 }
 
 export const SWEEP_INTERVAL_MS = 5000;
-const SWEEP_LIMIT = 1000;
 /** What is younger than this is most likely on its way through the queue. */
 const GRACE_MS = 3000;
 
 /**
- * Finds what the queue has lost or never got: pending deliveries that are due and that nobody holds. With
- * a pass every five seconds none waits longer than fifteen, even if the queue was emptied. Returns how
- * many it found; never throws.
+ * Finds what the queue has lost or never got: endpoints that may be sent to and have deliveries that are due.
+ * With a pass every five seconds none waits longer than fifteen, even if the queue was emptied. Returns how
+ * many endpoints it woke; never throws.
  */
 export async function sweepDeliveries(deps: SweepDeps): Promise<number> {
   try {
-    const due = await deps.deliveries.findDue(new Date(deps.now().getTime() - GRACE_MS), SWEEP_LIMIT);
+    const now = deps.now();
+    const open = (await deps.endpoints()).filter((endpoint) => maySend(endpoint, now));
+    const ids = open.map(({ _id }) => _id);
+    const due = await deps.deliveries.haveDue(ids, new Date(now.getTime() - GRACE_MS));
     if (due.length > 0) {
-      await deps.enqueue(due);
-      deps.log.info({ deliveries: due.length }, "sweep.requeued");
+      await deps.wake(due);
+      deps.log.debug({ endpoints: due.length }, "sweep.woken");
     }
     return due.length;
   } catch (error) {
@@ -32,4 +37,12 @@ export async function sweepDeliveries(deps: SweepDeps): Promise<number> {
     deps.log.warn(errorFields(error), "sweep.failed");
     return 0;
   }
+}
+
+function maySend({ state, pausedUntil, breaker }: EndpointDoc, now: Date): boolean {
+  return (
+    state === "enabled" &&
+    (pausedUntil === null || pausedUntil <= now) &&
+    breakerState(breaker, now) !== "open"
+  );
 }

@@ -1,4 +1,9 @@
-import OpenAI from "openai";
+import OpenAI, {
+  BadRequestError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+} from "openai";
 import { beforeEach, expect, test } from "vitest";
 import { expectVerified } from "../support/accounts.ts";
 import { ExtraProxy } from "../support/extra-proxy.ts";
@@ -291,12 +296,12 @@ test("the SDK raises a typed error for each refusal, and asks once", async () =>
     },
   });
   const refusals: [string, new (...args: never[]) => Error][] = [
-    ["poor", OpenAI.UnprocessableEntityError],
-    ["slow", OpenAI.RateLimitError],
-    ["single", OpenAI.RateLimitError],
-    ["picky", OpenAI.PermissionDeniedError],
-    ["far", OpenAI.BadRequestError],
-    ["bad", OpenAI.BadRequestError],
+    ["poor", UnprocessableEntityError],
+    ["slow", RateLimitError],
+    ["single", RateLimitError],
+    ["picky", PermissionDeniedError],
+    ["far", BadRequestError],
+    ["bad", BadRequestError],
   ];
   for (const [user, type] of refusals) {
     asked = 0;

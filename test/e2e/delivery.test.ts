@@ -12,7 +12,9 @@ let receiver: Receiver;
 let stack: Stack;
 
 beforeEach(async () => {
-  const scene = await startScene(["steady"]);
+  // Whoever keeps failing is left alone for a moment only, so that a test need not wait for half a minute.
+  const webhookSettings = { breaker_seconds: 1 };
+  const scene = await startScene(["steady"], { generalSettings: { webhook_settings: webhookSettings } });
   ({ receiver, stack } = scene);
   return scene.dispose;
 });
@@ -39,17 +41,34 @@ async function flushRedis(): Promise<void> {
   redis.disconnect();
 }
 
+async function shown<T>(path: string): Promise<T> {
+  return (await (await stack.fetch(path)).json()) as T;
+}
+
+interface Shown {
+  state: string;
+  disabled_reason: string | null;
+  stats: { pending: number; parked: number; breaker: string };
+}
+
 // Setup     a receiver that is down.
-// Timeline  20 calls; each event's first attempt is refused; the receiver comes up.
-// Proves    calls do not depend on the receiver, and every event arrives once it is back.
+// Timeline  40 calls; the first attempts are refused, and its breaker opens; the receiver comes up.
+// Proves    calls do not depend on the receiver; what the breaker holds back uses no attempt; every event
+//           arrives once the receiver is back.
 test("events wait for a receiver that is down and arrive when it is up again", async () => {
   await receiver.close();
   const paid = await pay("ada", 20);
-  await deliveries({ state: "pending", "attempts.0.code": "connection_refused" }, 20);
+  await waitUntil("the breaker to open", async () => {
+    return (await shown<Shown>("/webhook/endpoints/default")).stats.breaker === "open";
+  });
+  paid.push(...(await pay("ada", 20)));
   await receiver.open();
 
   await expectDelivered(receiver, await expectChargedOnce(stack, paid));
-  expect(new Set(receiver.accepted.map(({ headers }) => headers["webhook-attempt"]))).toEqual(new Set(["2"]));
+  const numbers = receiver.accepted.map(({ headers }) => headers["webhook-attempt"]);
+  expect(numbers).toContain("2");
+  expect(numbers).toContain("1");
+  expect(await shown<Shown>("/webhook/endpoints/default")).toMatchObject({ stats: { pending: 0 } });
   await expectVerified(stack.dataDir);
 });
 
@@ -62,7 +81,7 @@ test("a wiped Redis loses no event, neither a new one nor one that waits for its
     response.writeHead(503).end();
   };
   const refused = await pay("ada", 10);
-  await deliveries({ state: "pending", "attempts.0.code": "http_503", lease: null }, 10);
+  await waitUntil("the first refusals", () => receiver.attempts.length >= 10);
   await stack.kill("webhooks", "SIGSTOP");
   const unseen = await pay("bob", 10);
   await deliveries({ state: "pending", attempts: [], lease: null }, 10);
@@ -125,11 +144,20 @@ test("410 disables the endpoint and keeps its events, which arrive when it is re
     response.writeHead(410).end();
   };
   const paid = await pay("ada", 1);
-  await deliveries({ state: "parked" }, 1);
+  const parked = async (count: number): Promise<void> => {
+    await waitUntil(`${count} parked deliveries`, async () => {
+      return (await shown<Shown>("/webhook/endpoints/default")).stats.parked === count;
+    });
+  };
+  await parked(1);
   paid.push(...(await pay("ada", 4)));
-  await deliveries({ state: "parked" }, 5);
-  const shown = await (await stack.fetch("/webhook/endpoints/default")).json();
-  expect(shown).toMatchObject({ state: "disabled", disabled_reason: expect.stringContaining("410") });
+  await parked(5);
+  const list = await shown<{ data: unknown[] }>("/webhook/deliveries?state=parked&customer_id=ada");
+  expect(list.data).toHaveLength(5);
+  expect(await shown<Shown>("/webhook/endpoints/default")).toMatchObject({
+    state: "disabled",
+    disabled_reason: expect.stringContaining("410"),
+  });
   expect(receiver.attempts).toHaveLength(1);
 
   receiver.reply = (_received, response) => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { MongoClient } from "mongodb";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
@@ -10,7 +11,10 @@ import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
-import type { EndpointDoc } from "../../src/store/documents.ts";
+import { isStoreAway } from "../../src/store/store-failure.ts";
+import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
+import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
+import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
 
 const lines: { fields: object; message: string }[] = [];
 const record = (fields: object, message: string): void => {
@@ -18,14 +22,14 @@ const record = (fields: object, message: string): void => {
 };
 const log = { debug: record, info: record, warn: record, error: record };
 const endpoint: EndpointDoc = {
-  _id: "default",
-  url: "https://example.com/hook",
+  ...newEndpoint({ id: "default", url: "https://example.com/hook", secret: "sealed" }, new Date(0)),
   state: "disabled",
   disabledReason: "the receiver answered 410 Gone",
-  sealedSecret: "sealed",
-  pausedUntil: null,
-  createdAt: new Date(0),
-  updatedAt: new Date(0),
+};
+const STATS = { pending: 0, parked: 3, delivered: 1, failed: 1, lagSeconds: 0 };
+const show = (doc: EndpointDoc): Promise<object> => Promise.resolve(endpointJson(doc, STATS, new Date(0)));
+const unused = (): never => {
+  throw new Error("This route is tested elsewhere");
 };
 let ready = true;
 let draining = false;
@@ -54,12 +58,23 @@ const catalog = createModelCatalog(
   Math.random,
 );
 
+/** What the driver says of a store that nobody listens for. */
+async function unreachable(): Promise<void> {
+  const client = new MongoClient("mongodb://127.0.0.1:1", { serverSelectionTimeoutMS: 50 });
+  try {
+    await client.db().command({ ping: 1 });
+  } finally {
+    await client.close();
+  }
+}
+
 const deps: AppDeps = {
   log,
   newId: createIds(),
   masterKeyHash: hashApiKey("sk-test"),
   maxBodyBytes: 1000,
   isDraining: () => draining,
+  isStoreAway,
   startedAt: new Date(1000),
   catalog,
   prepareCall: (incoming) =>
@@ -109,7 +124,10 @@ const deps: AppDeps = {
     });
   },
   customers: {
-    show: (id) => Promise.resolve(id === "ada" ? { user_id: "ada" } : null),
+    show: async (id) => {
+      if (id === "away") await unreachable();
+      return id === "ada" ? { user_id: "ada" } : null;
+    },
     create: () => Promise.resolve({}),
     update: () => Promise.resolve({}),
     delete: () => Promise.resolve(0),
@@ -137,11 +155,34 @@ const deps: AppDeps = {
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
     Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
-  listEndpoints: () => Promise.resolve([endpoint]),
-  findEndpoint: (id) => Promise.resolve(id === "default" ? endpoint : null),
-  resumeEndpoint: (id) =>
-    Promise.resolve(id === "default" ? { ...endpoint, state: "enabled", disabledReason: null } : null),
-  openSecret: () => "whsec_x",
+  listPublicKeys: () => Promise.resolve([]),
+  webhookEndpoints: {
+    list: async () => [await show(endpoint)],
+    find: (id) => {
+      if (id !== "default") throw new AppError("endpoint_not_found", "There is no webhook endpoint");
+      return show(endpoint);
+    },
+    show,
+    create: unused,
+    patch: unused,
+    delete: unused,
+    pause: unused,
+    resume: () => Promise.resolve({ ...endpoint, state: "enabled", disabledReason: null }),
+    rotate: unused,
+    revoke: unused,
+    reveal: () => Promise.resolve("whsec_x"),
+    test: unused,
+    history: unused,
+  },
+  webhookDeliveries: {
+    list: unused,
+    show: unused,
+    resend: unused,
+    startReplay: unused,
+    showReplay: unused,
+    pull: unused,
+    pullCustomer: unused,
+  },
   dashboardDir: "/nowhere",
   signInThrottle: { waitSeconds: () => 0, failed: () => {} },
   sessions: {
@@ -312,6 +353,22 @@ test.each(["/customer/info", "/end_user/info"])("%s answers known, unknown and m
   expect([missing.status, missing.json]).toEqual([
     422,
     { detail: [{ type: "missing", loc: ["query", "end_user_id"], msg: "Field required", input: null }] },
+  ]);
+});
+
+test("while the store is away the answer is 503, to be tried again", async () => {
+  const { status, headers, json } = await call("GET", "/customer/info?end_user_id=away");
+  expect([status, headers.get("x-should-retry"), json]).toEqual([
+    503,
+    "true",
+    {
+      error: {
+        message: "The store does not answer; please try again",
+        type: "service_unavailable",
+        param: null,
+        code: "503",
+      },
+    },
   ]);
 });
 

@@ -13,5 +13,7 @@ export function plainPlanner(endpointsFor: EventPlanner["endpointsFor"] = () => 
     serializeCharge: ({ id }) => JSON.stringify({ id }),
     serializeBudget: ({ id, fact }) => JSON.stringify({ id, type: fact.type, resolved: fact.resolved }),
     endpointsFor,
+    gathers: () => false,
+    keepDeliveriesMs: 86_400_000,
   };
 }

@@ -179,3 +179,17 @@ test("over any history a limit is told, and taken back, by turns", () => {
     }),
   );
 });
+
+test("budget_reset_at ends the first period; without a duration there is no other after it", () => {
+  const first = at("2026-05-10T13:00:00Z");
+  const once = budget({ firstResetAt: first });
+  expect(once.periodOf(at("2026-05-10T12:59:59Z"))?.end).toEqual(first);
+  expect(once.periodOf(first)).toBeNull();
+  const daily = budget({ firstResetAt: first, budgetDuration: "1d" });
+  expect(daily.periodOf(at("2026-05-08T00:00:00Z"))?.end).toEqual(first);
+  expect(daily.periodOf(first)).toEqual({ start: first, end: at("2026-05-11T00:00:00Z") });
+  const { account } = charge(NEW_ACCOUNT, 3, once);
+  const reset = charge(account, 1, once, "2026-05-10T13:00:00Z");
+  expect(told(reset)).toEqual(["+budget_reset"]);
+  expect(charge(reset.account, 1, once, "2099-01-01T00:00:00Z").account.spendNano).toBe(2n * USD);
+});

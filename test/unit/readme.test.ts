@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { VARIABLES } from "../../src/config/environment.ts";
 import { knownKeysAt } from "../../src/config/file-schema.ts";
 import { PROVIDERS } from "../../src/config/providers.ts";
-import { RETRY_WAITS_MS } from "../../src/webhooks/retry-schedule.ts";
+import { RETRY_WAITS_MS } from "../../src/config/webhook-settings.ts";
 
 const root = new URL("../../", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
@@ -23,6 +23,7 @@ test.each([
   [["model_list", 0, "litellm_params"]],
   [["model_list", 0, "model_info"]],
   [["general_settings"]],
+  [["general_settings", "webhook_settings"]],
   [["litellm_settings"]],
 ])("the README explains every key of config.yaml at %j", (path) => {
   const keys = knownKeysAt(path);

@@ -2,10 +2,11 @@ import type { lookup as dnsLookup } from "node:dns";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { guardedLookup, isAllowedAddress, refuseUrl } from "../../src/webhooks/address-policy.ts";
-import { classifyAttempt } from "../../src/webhooks/classify-attempt.ts";
+import { type AttemptResult, classifyAttempt } from "../../src/webhooks/classify-attempt.ts";
 import { NEW_ACCOUNT } from "../../src/spend/account.ts";
 import { serializeSpendTracked } from "../../src/webhooks/event-body.ts";
-import { nextWaitMs, parseRetryAfter, RETRY_WAITS_MS } from "../../src/webhooks/retry-schedule.ts";
+import { RETRY_WAITS_MS } from "../../src/config/webhook-settings.ts";
+import { nextWaitMs, parseRetryAfter } from "../../src/webhooks/retry-schedule.ts";
 import { signatureHeaders } from "../../src/webhooks/sign.ts";
 
 const A = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -47,7 +48,10 @@ test.each([
   ],
   ["F", A, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "", "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A="],
 ])("vector %s is signed as published", (...[, secret, id, timestamp, body, signature]) => {
-  const headers = signatureHeaders({ id, timestamp, body: Buffer.from(body), secrets: [secret] });
+  const headers = signatureHeaders(
+    { id, timestamp, body: Buffer.from(body) },
+    { secrets: [secret], privateKey: null },
+  );
   expect(headers).toEqual({
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
@@ -58,17 +62,18 @@ test.each([
 test("the stock verifier accepts either secret while both sign, and nothing else", () => {
   const body = '{"spend":0.001112}';
   const timestamp = Math.floor(Date.now() / 1000);
-  const headers = signatureHeaders({ id: "evt_1", timestamp, body: Buffer.from(body), secrets: [A, B] });
+  const headers = signatureHeaders(
+    { id: "evt_1", timestamp, body: Buffer.from(body) },
+    { secrets: [A, B], privateKey: null },
+  );
   for (const secret of [A, B]) expect(new Webhook(secret).verify(body, headers)).toEqual({ spend: 0.001112 });
   expect(() => new Webhook("whsec_plJ3nmyCDGBKInavdOK15jsl").verify(body, headers)).toThrow();
   expect(() => new Webhook(A).verify(`${body} `, headers)).toThrow();
   expect(() => new Webhook(A).verify(body, { ...headers, "webhook-id": "evt_2" })).toThrow();
-  const late = signatureHeaders({
-    id: "evt_1",
-    timestamp: timestamp - 301,
-    body: Buffer.from(body),
-    secrets: [A],
-  });
+  const late = signatureHeaders(
+    { id: "evt_1", timestamp: timestamp - 301, body: Buffer.from(body) },
+    { secrets: [A], privateKey: null },
+  );
   expect(() => new Webhook(A).verify(body, late)).toThrow();
 });
 
@@ -86,7 +91,21 @@ test.each([
   [12, 0.5, null, null],
   [12, 0.5, 60_000, null],
 ])("after attempt %i (random %f, Retry-After %s ms) the wait is %s", (attempt, random, retryAfter, wait) => {
-  expect(nextWaitMs(attempt, random, retryAfter)).toBe(wait);
+  expect(nextWaitMs(attempt, { schedule: RETRY_WAITS_MS, random, retryAfterMs: retryAfter })).toBe(wait);
+});
+
+const BY = { schedule: RETRY_WAITS_MS, random: 0.5 };
+const answer = (
+  status: number,
+  more: { retryAfterMs?: number; control?: string } = {},
+): Extract<AttemptResult, { kind: "response" }> => ({
+  kind: "response",
+  status,
+  retryAfterMs: null,
+  control: null,
+  headers: {},
+  body: "",
+  ...more,
 });
 
 const NOW = new Date("2026-11-24T10:00:00Z");
@@ -118,24 +137,42 @@ test.each([
   [429, "retry"],
   [500, "retry"],
   [999, "retry"],
-  [410, "disable_endpoint"],
+  [410, "kept"],
 ])("status %i means %s", (status, next) => {
-  expect(classifyAttempt({ kind: "response", status, retryAfterMs: null, body: "" }, 1, 0.5).next).toBe(next);
+  expect(classifyAttempt(answer(status), 1, BY).next).toBe(next);
 });
 
 test("the last failed attempt exhausts the delivery, and a late success still delivers", () => {
-  expect(classifyAttempt({ kind: "failure", code: "connect_timeout" }, 12, 0.5)).toEqual({
+  expect(classifyAttempt({ kind: "failure", code: "connect_timeout" }, 12, BY)).toEqual({
     next: "exhausted",
     code: "connect_timeout",
+    disableReason: null,
   });
-  expect(classifyAttempt({ kind: "response", status: 200, retryAfterMs: null, body: "" }, 12, 0.5).next).toBe(
-    "delivered",
-  );
+  expect(classifyAttempt(answer(200), 13, BY).next).toBe("delivered");
 });
 
 test("Retry-After of a failing receiver pauses its endpoint", () => {
-  const verdict = classifyAttempt({ kind: "response", status: 429, retryAfterMs: 90_000, body: "" }, 1, 0.5);
-  expect(verdict).toEqual({ next: "retry", code: "http_429", waitMs: 90_000, pauseEndpointMs: 90_000 });
+  expect(classifyAttempt(answer(429, { retryAfterMs: 90_000 }), 1, BY)).toEqual({
+    next: "retry",
+    code: "http_429",
+    waitMs: 90_000,
+    pauseEndpointMs: 90_000,
+    disableReason: null,
+  });
+});
+
+test("a receiver can end its endpoint or one event by a header of its answer", () => {
+  expect(classifyAttempt(answer(200, { control: "disable" }), 1, BY)).toMatchObject({
+    next: "delivered",
+    disableReason: expect.stringContaining("disable"),
+  });
+  expect(classifyAttempt(answer(500, { control: "disable" }), 1, BY)).toMatchObject({ next: "kept" });
+  expect(classifyAttempt(answer(500, { control: "abort-message" }), 1, BY)).toMatchObject({
+    next: "exhausted",
+    code: "aborted_by_receiver",
+  });
+  expect(classifyAttempt(answer(500, { control: "nonsense" }), 1, BY).next).toBe("retry");
+  expect(classifyAttempt(answer(410), 1, BY).disableReason).toContain("410");
 });
 
 const PUBLIC_ONLY = { allowPrivate: false, allowCidrs: [] };

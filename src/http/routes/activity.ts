@@ -32,7 +32,6 @@ const activityQuery = z.strictObject({
 
 const aliasQuery = z.looseObject({
   search: z.string().max(1024).nullable().default(null),
-  cursor: z.string().nullable().default(null),
   page: z.coerce.number().int().min(1).default(1),
   size: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
 });

@@ -1,0 +1,293 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ACTOR, type AdminApp, startAdminApp } from "../support/admin-app.ts";
+
+let app: AdminApp;
+let ids = 0;
+const newId = (): string => `c${++ids}`;
+
+beforeAll(async () => {
+  app = await startAdminApp();
+  await app.make("/budget/new", { budget_id: "tier", max_budget: 4, rpm_limit: 7, budget_duration: "1mo" });
+});
+afterAll(() => app.close());
+
+const LITELLM_FIELDS = [
+  "user_id",
+  "blocked",
+  "alias",
+  "spend",
+  "allowed_model_region",
+  "default_model",
+  "litellm_budget_table",
+];
+
+test("a new customer is answered with LiteLLM's seven fields first and in its order", async () => {
+  const id = newId();
+  const made = await app.make("/customer/new", { user_id: id });
+  expect(Object.keys(made).slice(0, LITELLM_FIELDS.length)).toEqual(LITELLM_FIELDS);
+  expect(made).toEqual({
+    user_id: id,
+    blocked: false,
+    alias: null,
+    spend: 0,
+    allowed_model_region: null,
+    default_model: null,
+    litellm_budget_table: null,
+    budget_id: null,
+    models: [],
+    object_permission_id: null,
+    object_permission: null,
+    lifetime_spend: 0,
+    sequence: 0,
+    effective_budget_id: null,
+    budget_reset_at: null,
+    max_budget: null,
+    utilization: null,
+    model_spend: {},
+    last_call_at: null,
+    created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    updated_at: made["created_at"],
+  });
+  expect(await app.customer(id)).toMatchObject(made);
+});
+
+test("every field of a new customer is kept, and a limit makes a budget of its own", async () => {
+  const settings = {
+    user_id: newId(),
+    alias: "Ada & Söhne",
+    blocked: true,
+    models: ["mock", "openai/*"],
+    allowed_model_region: "eu",
+    default_model: "mock",
+    object_permission: { vector_stores: ["v"], mcp_tool_permissions: { s: ["t"] } },
+  };
+  const limits = {
+    max_parallel_requests: 3,
+    tpm_limit: 1000,
+    rpm_limit: 10,
+    budget_duration: "7d",
+    thresholds: [0.5, 0.333],
+    budget_enforcement: "soft",
+  };
+  const made = await app.make("/customer/new", {
+    ...settings,
+    ...limits,
+    spend: "1.25",
+    max_budget: "0.1",
+    soft_budget: 0.0011120000000000001,
+    model_max_budget: { mock: { budget_limit: "2", time_period: "1d" }, other: { max_budget: 1 }, third: 3 },
+    metadata: { kept: false },
+  });
+  expect(made).toMatchObject({ ...settings, spend: 1.25, lifetime_spend: 0 });
+  expect(made["litellm_budget_table"]).toMatchObject({
+    ...limits,
+    budget_id: made["budget_id"],
+    max_budget: 0.1,
+    soft_budget: 0.001112,
+    model_max_budget: {
+      mock: { budget_limit: 2, time_period: "1d" },
+      other: { budget_limit: 1, time_period: null },
+      third: { budget_limit: 3, time_period: null },
+    },
+  });
+  expect(made["budget_id"]).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test("a customer with a tier shows it, and when its period ends", async () => {
+  const made = await app.make("/customer/new", { user_id: newId(), budget_id: "tier" });
+  expect(made).toMatchObject({ budget_id: "tier", effective_budget_id: "tier" });
+  expect(made["litellm_budget_table"]).toMatchObject({ budget_id: "tier", max_budget: 4, rpm_limit: 7 });
+  expect(made["budget_reset_at"]).toMatch(/^\d{4}-\d\d-01T00:00:00\.000Z$/);
+});
+
+test("of eight creations of one id at once one succeeds, and leaves no second budget behind", async () => {
+  const id = newId();
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => app.post("/customer/new", { user_id: id, max_budget: 1 })),
+  );
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+    200,
+    ...Array.from({ length: 7 }, () => 400),
+  ]);
+  expect(await app.store.collections.budgets.countDocuments({ customerId: id })).toBe(1);
+});
+
+test("an update changes what is given and nothing else", async () => {
+  const user_id = newId();
+  const made = await app.make("/customer/new", { user_id, alias: "a", models: ["mock"], spend: 2 });
+  const changed = await app.make("/customer/update", { user_id, blocked: true, default_model: "other" });
+  expect(changed).toEqual({
+    ...made,
+    blocked: true,
+    default_model: "other",
+    updated_at: changed["updated_at"],
+  });
+  // What older LiteLLM versions dropped: false, zero and empty lists are values.
+  expect(
+    await app.make("/customer/update", { user_id, blocked: false, models: [], max_budget: 0 }),
+  ).toMatchObject({
+    blocked: false,
+    models: [],
+    litellm_budget_table: { max_budget: 0 },
+  });
+});
+
+test("null clears each field, the budget too", async () => {
+  const user_id = newId();
+  await app.make("/customer/new", {
+    user_id,
+    alias: "a",
+    blocked: true,
+    models: ["mock"],
+    default_model: "mock",
+    allowed_model_region: "us",
+    object_permission: { agents: ["a"] },
+    max_budget: 1,
+    tpm_limit: 5,
+    budget_duration: "1d",
+  });
+  const cleared = await app.make("/customer/update", {
+    user_id,
+    alias: null,
+    blocked: null,
+    models: null,
+    default_model: null,
+    allowed_model_region: null,
+    object_permission: null,
+    max_budget: null,
+    budget_duration: null,
+  });
+  expect(cleared).toMatchObject({
+    alias: null,
+    blocked: false,
+    models: [],
+    default_model: null,
+    allowed_model_region: null,
+    object_permission: null,
+    litellm_budget_table: { max_budget: null, budget_duration: null, budget_reset_at: null, tpm_limit: 5 },
+  });
+  expect(await app.make("/customer/update", { user_id, budget_id: null })).toMatchObject({
+    budget_id: null,
+    litellm_budget_table: null,
+  });
+  expect(await app.store.collections.budgets.countDocuments({ customerId: user_id })).toBe(0);
+});
+
+test("a changed limit of a tier becomes a private copy; the tier and its other customers stay", async () => {
+  const [one, other] = [newId(), newId()];
+  await app.make("/customer/new", { user_id: one, budget_id: "tier" });
+  await app.make("/customer/new", { user_id: other, budget_id: "tier" });
+  const before = await app.customer(other);
+  const changed = await app.make("/customer/update", { user_id: one, max_budget: "9.5" });
+  const copyId = changed["budget_id"];
+  expect(copyId).not.toBe("tier");
+  expect(changed["litellm_budget_table"]).toMatchObject({
+    budget_id: copyId,
+    max_budget: 9.5,
+    rpm_limit: 7,
+    budget_duration: "1mo",
+  });
+  expect(await app.customer(other)).toEqual(before);
+  // A second change is made in the same copy; a return to the tier removes it.
+  const again = await app.make("/customer/update", { user_id: one, rpm_limit: 1 });
+  expect(again).toMatchObject({ budget_id: copyId, litellm_budget_table: { max_budget: 9.5, rpm_limit: 1 } });
+  const back = await app.make("/customer/update", { user_id: one, budget_id: "tier" });
+  expect(back).toMatchObject({ budget_id: "tier", litellm_budget_table: { max_budget: 4, rpm_limit: 7 } });
+  expect(await app.store.collections.budgets.countDocuments({ customerId: one })).toBe(0);
+});
+
+test("a deleted customer is gone, and comes back with its numbering and lifetime spend and nothing else", async () => {
+  const user_id = newId();
+  await app.make("/customer/new", {
+    user_id,
+    alias: "old",
+    blocked: false,
+    max_budget: 50,
+    models: ["mock"],
+  });
+  const call = { model: "mock", user: user_id, messages: [{ role: "user", content: "Hi" }] };
+  expect((await app.post("/chat/completions", call)).status).toBe(200);
+  const { lifetime_spend } = await app.customer(user_id);
+  expect(lifetime_spend).toBeGreaterThan(0);
+  const deleted = await app.post("/customer/delete", { user_ids: [user_id, user_id] });
+  expect(deleted.json).toEqual({
+    deleted_customers: 1,
+    message: expect.stringContaining(`Successfully deleted customers with ids: ["${user_id}"`),
+  });
+  expect((await app.get(`/customer/info?end_user_id=${user_id}`)).status).toBe(404);
+  expect((await app.post("/customer/update", { user_id, alias: "x" })).status).toBe(404);
+  expect((await app.post("/customer/delete", { user_ids: [user_id] })).status).toBe(404);
+  expect(await app.store.collections.budgets.countDocuments({ customerId: user_id })).toBe(0);
+  expect(await app.make("/customer/new", { user_id })).toMatchObject({
+    alias: null,
+    spend: 0,
+    lifetime_spend,
+    sequence: 1,
+    models: [],
+    budget_id: null,
+  });
+});
+
+test("block creates unseen ids and unblock does not; both may be repeated", async () => {
+  const [seen, unseen, never] = [newId(), newId(), newId()];
+  await app.make("/customer/new", { user_id: seen, alias: "s" });
+  for (const prefix of ["customer", "end_user"]) {
+    const { blocked_users } = await app.make(`/${prefix}/block`, { user_ids: [seen, unseen, seen] });
+    expect(blocked_users).toMatchObject([
+      { user_id: seen, alias: "s", blocked: true },
+      { user_id: unseen, blocked: true },
+    ]);
+  }
+  const call = { model: "mock", user: unseen, messages: [{ role: "user", content: "Hi" }] };
+  const refused = await app.post("/chat/completions", call);
+  expect([refused.status, refused.json]).toMatchObject([
+    400,
+    { error: { message: `User blocked from making LLM API Calls. User=${unseen}`, code: "400" } },
+  ]);
+  for (const prefix of ["customer", "end_user"]) {
+    const answer = await app.make(`/${prefix}/unblock`, { user_ids: [seen, unseen, never] });
+    expect(answer).toMatchObject({
+      unblocked_users: [
+        { user_id: seen, blocked: false },
+        { user_id: unseen, blocked: false },
+      ],
+      blocked_users: [],
+    });
+  }
+  expect((await app.post("/chat/completions", call)).status).toBe(200);
+  expect((await app.get(`/customer/info?end_user_id=${never}`)).status).toBe(404);
+  // Repeating wrote nothing: one change each way.
+  const changes = await app.store.collections.audit.find({ targetId: seen }).sort({ at: 1 }).toArray();
+  expect(changes.map(({ action }) => action)).toEqual([
+    "customer.create",
+    "customer.block",
+    "customer.unblock",
+  ]);
+});
+
+test("every change is in the audit log with its actor and how it was before and after", async () => {
+  const user_id = newId();
+  const made = await app.make("/customer/new", { user_id, max_budget: 1 });
+  const changed = await app.make("/customer/update", { user_id, max_budget: 2, alias: "a" });
+  await app.make("/customer/delete", { user_ids: [user_id] });
+  const { json } = await app.get(`/audit?target_id=${user_id}`);
+  const row = {
+    id: expect.stringMatching(/^aud_/),
+    at: expect.any(String),
+    actor: ACTOR,
+    target_id: user_id,
+  };
+  expect(json).toEqual({
+    data: [
+      {
+        ...row,
+        action: "customer.delete",
+        before: { ...changed, updated_at: expect.any(String) },
+        after: null,
+      },
+      { ...row, action: "customer.update", before: made, after: changed },
+      { ...row, action: "customer.create", before: null, after: made },
+    ],
+    next_cursor: null,
+  });
+});

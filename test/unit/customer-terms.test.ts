@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createTermsCache, type CustomerTerms } from "../../src/customers/customer-terms.ts";
+import { DeadlineError, withDeadline } from "../../src/lib/deadline.ts";
+
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const blocked: CustomerTerms = {
+  exists: true,
+  blocked: true,
+  models: [],
+  defaultModel: null,
+  region: null,
+  budget: null,
+};
+let answer: () => Promise<CustomerTerms>;
+let storeUp: boolean;
+let nowMs: number;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  storeUp = true;
+  nowMs = 0;
+  answer = () => Promise.resolve(blocked);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function open() {
+  return createTermsCache({
+    load: async (ids) => {
+      const terms = await answer();
+      return new Map(ids.map((id) => [id, terms]));
+    },
+    isStoreUp: () => storeUp,
+    nowMs: () => nowMs,
+    log: quiet,
+  });
+}
+
+const after = (ms: number) => () =>
+  new Promise<CustomerTerms>((resolve) => setTimeout(() => resolve(blocked), ms));
+const never = () => new Promise<CustomerTerms>(() => {});
+
+test("a customer who is not known waits for a slow store, and is not taken for one without limits", async () => {
+  answer = after(5000);
+  const terms = open().get("ada");
+  await vi.advanceTimersByTimeAsync(5100);
+  expect(await terms).toBe(blocked);
+});
+
+test("a store that is there and never answers is a named failure", async () => {
+  answer = never;
+  const refused = expect(open().get("ada")).rejects.toMatchObject({ code: "store_unavailable" });
+  await vi.advanceTimersByTimeAsync(11_000);
+  await refused;
+});
+
+test("while the store is away nothing is known of a new customer, and the last word counts for others", async () => {
+  const cache = open();
+  const first = cache.get("ada");
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await first).toBe(blocked);
+  answer = never;
+  storeUp = false;
+  nowMs = 60_000;
+  cache.forgetAll();
+  const known = cache.get("ada");
+  const unknown = cache.get("eve");
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await known).toBe(blocked);
+  expect(await unknown).toBeNull();
+});
+
+test("what is known and not new enough waits a second for news", async () => {
+  const cache = open();
+  const first = cache.get("ada");
+  await vi.advanceTimersByTimeAsync(1);
+  await first;
+  answer = never;
+  nowMs = 60_000;
+  const again = cache.get("ada");
+  await vi.advanceTimersByTimeAsync(1100);
+  expect(await again).toBe(blocked);
+});
+
+test("a deadline passes only after the process has had turns to see the answer", async () => {
+  vi.useRealTimers();
+  const work = new Promise<string>((resolve) => setImmediate(() => resolve("here")));
+  const outcome = withDeadline(work, 8);
+  // Busy for longer than the deadline: the answer is there before it could be looked at.
+  const until = performance.now() + 30;
+  while (performance.now() < until);
+  expect(await outcome).toBe("here");
+  await expect(withDeadline(never(), 8)).rejects.toBeInstanceOf(DeadlineError);
+});
