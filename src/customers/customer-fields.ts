@@ -76,7 +76,7 @@ export const deleteBudgetSchema = z.strictObject({ id: z.string() });
 /** POST /budget/preview. */
 export const previewBudgetSchema = z.strictObject({
   budget_id: budgetId,
-  max_budget: z.union([z.number(), z.string()], "Input should be a number or the text of one").nullable(),
+  max_budget: usd.nullable(),
 });
 
 export type NewBudget = z.infer<typeof newBudgetSchema>;
