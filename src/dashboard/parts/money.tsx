@@ -11,13 +11,14 @@ interface MoneyProps {
 /** An amount for reading, with the exact one when it is pointed at. */
 export function Money({ usd, decimals, least = CENTS }: MoneyProps) {
   const { sign, whole, fraction } = moneyParts(usd, least);
-  const room = decimals === undefined ? undefined : { minWidth: `${decimals}ch` };
+  const missing = Math.max(0, (decimals ?? 0) - fraction.length);
   return (
-    <span class="money" title={exactMoney(usd)}>
-      {sign}${whole}.
-      <span class="money-fraction" style={room}>
-        {fraction}
-      </span>
+    <span
+      class="money"
+      title={exactMoney(usd)}
+      style={missing === 0 ? undefined : { paddingRight: `${missing}ch` }}
+    >
+      {`${sign}$${whole}.${fraction}`}
     </span>
   );
 }

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import OpenAI from "openai";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -15,23 +17,23 @@ export interface OpenOptions {
 }
 
 export interface DashboardOptions {
-  /** Entries of `model_list`; one that answers for $1.20 unless told otherwise. */
+  /** Entries of `model_list`; one whose calls cost a dollar unless told otherwise. */
   readonly models?: readonly object[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const BUILT = path.join(import.meta.dirname, "../../../dist/dashboard/index.html");
-const PATIENCE_MS = 10_000;
-/** Six words are six tokens of $0.20; the prompt is free. */
-export const CALL_USD = 1.2;
+const PATIENCE_MS = 20_000;
+/** Answers in four tokens of $0.25, and never in more: each call costs a dollar. */
 const MISTRAL = {
   model_name: "mistral",
   litellm_params: {
     model: "mistral/mistral-small-latest",
-    mock_response: "It is sunny in Boston.",
+    mock_response: "It is sunny.",
     input_cost_per_token: 0,
-    output_cost_per_token: 0.2,
+    output_cost_per_token: 0.25,
   },
+  model_info: { max_output_tokens: 4 },
 };
 
 /** The whole service, a receiver of its events, and a browser that looks at its dashboard. */
@@ -60,6 +62,8 @@ export class Dashboard {
         SECRETS_KEY,
         WEBHOOK_ALLOW_PRIVATE: "true",
         LOG_LEVEL: "warn",
+        // A page that is open finds the service again after a restart.
+        PORT: String(await freePort()),
         ...env,
       },
     });
@@ -118,4 +122,13 @@ export class Dashboard {
     await this.stack.dispose();
     await this.receiver.close();
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }

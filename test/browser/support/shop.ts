@@ -2,7 +2,7 @@ import { hashApiKey } from "../../../src/lib/secrets.ts";
 import { seedStore } from "../../../src/seed/seed-store.ts";
 import { connectStore } from "../../../src/store/connect.ts";
 import { serializeBudgetEvent, serializeSpendTracked } from "../../../src/webhooks/event-body.ts";
-import { LEDGER_OPTIONS } from "../../support/ledger-parts.ts";
+import { LEDGER_OPTIONS, plainPlanner } from "../../support/ledger-parts.ts";
 import { MASTER_KEY } from "../../support/stack.ts";
 import type { Dashboard } from "./dashboard.ts";
 
@@ -33,7 +33,11 @@ export async function seedShop(dashboard: Dashboard): Promise<void> {
       until: new Date(),
       keyHash: hashApiKey(MASTER_KEY),
       defaults: LEDGER_OPTIONS,
-      planner: { serializeCharge: serializeSpendTracked, serializeBudget: serializeBudgetEvent },
+      planner: {
+        ...plainPlanner(),
+        serializeCharge: serializeSpendTracked,
+        serializeBudget: serializeBudgetEvent,
+      },
       progress: () => {},
     });
   } finally {
