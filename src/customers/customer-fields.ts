@@ -15,7 +15,8 @@ export const customerId = z
     `Input should be at most ${MAX_ID_BYTES} bytes of UTF-8`,
   );
 
-const budgetId = wellFormedText(255).min(1, "Input should not be empty");
+/** The id of a tier, or of a private budget. */
+export const budgetId = wellFormedText(255).min(1, "Input should not be empty");
 const ids = z.strictObject({ user_ids: z.array(customerId).max(1000) });
 
 const settings = {
@@ -76,7 +77,7 @@ export const deleteBudgetSchema = z.strictObject({ id: z.string() });
 /** POST /budget/preview. */
 export const previewBudgetSchema = z.strictObject({
   budget_id: budgetId,
-  max_budget: z.union([z.number(), z.string()], "Input should be a number or the text of one").nullable(),
+  max_budget: usd.nullable(),
 });
 
 export type NewBudget = z.infer<typeof newBudgetSchema>;
