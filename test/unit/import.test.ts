@@ -108,25 +108,14 @@ function incoming(duration: string | null, resetAt: string | null, createdAt: st
 
 const NOW = "2026-03-10T12:00:00Z";
 
-test.each([
-  [
-    "the calendar's end needs no reset of its own",
-    "1mo",
-    "2026-03-31T22:00:00Z",
-    "2024-05-01T00:00:00Z",
-    null,
-  ],
-  [
-    "another end is the first one",
-    "1mo",
-    "2026-04-01T00:00:00Z",
-    "2024-05-01T00:00:00Z",
-    "2026-04-01T00:00:00Z",
-  ],
-  ["an end that has passed tells nothing", "1mo", "2026-03-01T00:00:00Z", "2024-05-01T00:00:00Z", null],
-  ["without a duration the reset comes once", null, "2026-04-01T00:00:00Z", null, "2026-04-01T00:00:00Z"],
-])("%s", (...[, duration, resetAt, createdAt, firstReset]) => {
-  const { budget } = planBudget(incoming(duration, resetAt, createdAt), null, { now: at(NOW), calendar });
+test.each<[string, string | null, string, string | null]>([
+  ["the calendar's end needs no reset of its own", "1mo", "2026-03-31T22:00:00Z", null],
+  ["another end is the first one", "1mo", "2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z"],
+  ["an end that has passed tells nothing", "1mo", "2026-03-01T00:00:00Z", null],
+  ["without a duration the reset comes once", null, "2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z"],
+])("%s", (_what, duration, resetAt, firstReset) => {
+  const row = incoming(duration, resetAt, "2024-05-01T00:00:00Z");
+  const { budget } = planBudget(row, null, { now: at(NOW), calendar });
   expect(budget.firstResetAt).toEqual(firstReset === null ? null : at(firstReset));
 });
 
