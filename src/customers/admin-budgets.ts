@@ -49,7 +49,7 @@ export async function updateBudget(deps: AdminDeps, actor: string, body: NewBudg
     await audit(change, { action: "budget.update", targetId: id, before: budgetRowJson(known, show), after });
     return after;
   });
-  await reviewCustomersOf(deps, id);
+  await reviewCustomersOf(deps, [id]);
   deps.changed({ budget: id });
   return shown;
 }
@@ -75,11 +75,13 @@ export async function deleteBudget(deps: AdminDeps, actor: string, id: string): 
 }
 
 /** Limits that were passed may not be any more, and the other way round: maintenance tells. */
-async function reviewCustomersOf(deps: AdminDeps, budgetId: string): Promise<void> {
+export async function reviewCustomersOf(deps: AdminDeps, budgetIds: readonly string[]): Promise<void> {
   const { customers } = deps.store.collections;
   const due = { $set: { reviewAt: deps.now() } };
-  await customers.updateMany({ budgetId }, due);
-  if (budgetId === deps.defaultBudgetId) await customers.updateMany({ budgetId: null, deletedAt: null }, due);
+  await customers.updateMany({ budgetId: { $in: [...budgetIds] } }, due);
+  if (deps.defaultBudgetId !== null && budgetIds.includes(deps.defaultBudgetId)) {
+    await customers.updateMany({ budgetId: null, deletedAt: null }, due);
+  }
 }
 
 export async function findBudgets(deps: AdminDeps, ids: readonly string[]): Promise<Shown[]> {

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { NewId } from "../lib/ids.ts";
 import type { TermsDefaults } from "../spend/budget-terms.ts";
 import type { Store } from "../store/connect.ts";
-import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import type { AuditDoc, BudgetDoc, CustomerDoc } from "../store/documents.ts";
 import type { ShowBudget } from "./budget-json.ts";
 import { customerJson } from "./customer-json.ts";
 
@@ -63,24 +63,34 @@ export async function showCustomer(
   return shown ?? {};
 }
 
-/** Writes down who changed what, in the transaction of the change itself. */
-export async function audit(
-  { deps, session, actor, now }: Change,
-  entry: { action: string; targetId: string; before: object | null; after: object | null },
-): Promise<void> {
+export interface AuditEntry {
+  readonly action: string;
+  readonly targetId: string;
+  readonly before: object | null;
+  readonly after: object | null;
+}
+
+/** Who changed what, as a row of the audit log. */
+export function auditRow(
+  by: { readonly newId: NewId; readonly actor: string; readonly now: Date },
+  { action, targetId, before, after }: AuditEntry,
+): AuditDoc {
   const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-  await deps.store.collections.audit.insertOne(
-    {
-      _id: deps.newId("aud"),
-      at: now,
-      actor,
-      action: entry.action,
-      targetId: entry.targetId,
-      before: text(entry.before),
-      after: text(entry.after),
-    },
-    { session },
-  );
+  return {
+    _id: by.newId("aud"),
+    at: by.now,
+    actor: by.actor,
+    action,
+    targetId,
+    before: text(before),
+    after: text(after),
+  };
+}
+
+/** Writes down who changed what, in the transaction of the change itself. */
+export async function audit({ deps, session, actor, now }: Change, entry: AuditEntry): Promise<void> {
+  const row = auditRow({ newId: deps.newId, actor, now }, entry);
+  await deps.store.collections.audit.insertOne(row, { session });
 }
 
 export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {
