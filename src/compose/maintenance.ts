@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { REVIEW_TIERS_MS, reviewTiers } from "../customers/review-tiers.ts";
 import type { Log } from "../lib/log.ts";
 import { repeat } from "../lib/repeat.ts";
 import { createLedgerStore } from "../spend/ledger-store.ts";
@@ -42,6 +43,9 @@ export function composeMaintenance(config: Config, log: Log): Worker {
     if (!router.isReady) await router.refresh();
     await reviewAccounts(review);
   });
+
+  const tiers = { store, defaultBudgetId: config.budgets.defaultBudgetId, now };
+  every("tiers", REVIEW_TIERS_MS, () => reviewTiers(tiers));
 
   const disabling = { store, planner, newId, now, announce, log };
   const { disableAfterMs } = config.webhooks;

@@ -6,6 +6,8 @@ import { type AdminDeps, audit, type Change, laterThan, requireBudget, showing }
 import { changeLimits, NO_LIMITS } from "./budget-fields.ts";
 import { budgetRowJson } from "./budget-json.ts";
 import type { NewBudget } from "./customer-fields.ts";
+import { tierFilter } from "./find-customers.ts";
+import { FEW_CUSTOMERS, reviewTier } from "./review-tiers.ts";
 
 type Shown = Record<string, unknown>;
 
@@ -18,6 +20,14 @@ export async function createBudget(deps: AdminDeps, actor: string, body: NewBudg
     const { budgets } = deps.store.collections;
     if ((await budgets.findOne({ _id: id }, { session })) !== null) {
       throw new AppError("budget_exists", `Budget with id '${id}' already exists.`);
+    }
+    // Customers who still name the deleted one would be on this one, and then taken off it.
+    const review = await deps.store.collections.tierReviews.findOne({ _id: id }, { session });
+    if (review?.isDeleted === true) {
+      throw new AppError(
+        "budget_exists",
+        `Budget with id '${id}' is still being deleted; try again shortly.`,
+      );
     }
     const made = { createdAt: change.now, createdBy: actor, updatedAt: change.now, updatedBy: actor };
     const budget: BudgetDoc = { ...limits, _id: id, customerId: null, ...made };
@@ -44,12 +54,13 @@ export async function updateBudget(deps: AdminDeps, actor: string, body: NewBudg
       updatedBy: actor,
     };
     await deps.store.collections.budgets.replaceOne({ _id: id }, budget, { session });
+    await reviewLater(change, id, false);
     const show = showing(deps);
     const after = budgetRowJson(budget, show);
     await audit(change, { action: "budget.update", targetId: id, before: budgetRowJson(known, show), after });
     return after;
   });
-  await reviewCustomersOf(deps, [id]);
+  await reviewNow(deps, id);
   deps.changed({ budget: id });
   return shown;
 }
@@ -60,28 +71,43 @@ export async function deleteBudget(deps: AdminDeps, actor: string, id: string): 
     const change: Change = { deps, session, actor, now: deps.now() };
     const known = await requireBudget(change, id);
     await deps.store.collections.budgets.deleteOne({ _id: id }, { session });
+    await reviewLater(change, id, true);
     const before = budgetRowJson(known, showing(deps));
     await audit(change, { action: "budget.delete", targetId: id, before, after: null });
     return before;
   });
-  const now = deps.now();
-  // A tier may have more customers than fit a transaction. Whoever still names it has no budget already.
-  await deps.store.collections.customers.updateMany(
-    { budgetId: id },
-    { $set: { budgetId: null, utilization: null, reviewAt: now, updatedAt: now } },
-  );
+  await reviewNow(deps, id);
   deps.changed({ budget: id });
   return shown;
 }
 
-/** Limits that were passed may not be any more, and the other way round: maintenance tells. */
-export async function reviewCustomersOf(deps: AdminDeps, budgetIds: readonly string[]): Promise<void> {
-  const { customers } = deps.store.collections;
-  const due = { $set: { reviewAt: deps.now() } };
-  await customers.updateMany({ budgetId: { $in: [...budgetIds] } }, due);
-  if (deps.defaultBudgetId !== null && budgetIds.includes(deps.defaultBudgetId)) {
-    await customers.updateMany({ budgetId: null, deletedAt: null }, due);
+/**
+ * Limits that were passed may not be any more, and the other way round. Written down in the transaction of
+ * the change itself, so that no crash loses it.
+ */
+async function reviewLater({ deps, session }: Change, budgetId: string, isDeleted: boolean): Promise<void> {
+  const review = { since: deps.now(), isDeleted };
+  const { tierReviews } = deps.store.collections;
+  await tierReviews.replaceOne({ _id: budgetId }, review, { session, upsert: true });
+}
+
+/** The same for tiers that were changed outside of a transaction of their own. */
+export async function reviewTiers(deps: AdminDeps, budgetIds: readonly string[]): Promise<void> {
+  const review = { since: deps.now(), isDeleted: false };
+  for (const id of budgetIds) {
+    await deps.store.collections.tierReviews.replaceOne({ _id: id }, review, { upsert: true });
+    await reviewNow(deps, id);
   }
+}
+
+/** Sees to it at once where that is quick; a tier with many customers is left to maintenance. */
+async function reviewNow(deps: AdminDeps, budgetId: string): Promise<void> {
+  const { customers, tierReviews } = deps.store.collections;
+  const review = await tierReviews.findOne({ _id: budgetId });
+  if (review === null) return;
+  const tier = review.isDeleted ? { budgetId } : tierFilter(deps, budgetId);
+  const count = await customers.countDocuments(tier, { limit: FEW_CUSTOMERS + 1 });
+  if (count <= FEW_CUSTOMERS) await reviewTier(deps, review);
 }
 
 export async function findBudgets(deps: AdminDeps, ids: readonly string[]): Promise<Shown[]> {

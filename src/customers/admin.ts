@@ -46,7 +46,7 @@ export async function findBudgetsOf(
   customers: readonly CustomerDoc[],
   session?: ClientSession,
 ): Promise<WithBudgets[]> {
-  const tiers = new Set(customers.map(({ budgetId }) => budgetId ?? deps.defaultBudgetId));
+  const tiers = new Set([...customers.map(({ budgetId }) => budgetId), deps.defaultBudgetId]);
   const ids = [...tiers].filter((id) => id !== null);
   const docs =
     ids.length === 0

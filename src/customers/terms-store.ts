@@ -36,6 +36,13 @@ export function createTermsStore(store: Store, options: TermsStoreOptions): Term
     return new Map(docs.map((doc) => [doc._id, compiled(doc)]));
   };
 
+  const { defaultBudgetId } = options;
+  const withDefault = (ids: readonly string[]): string[] =>
+    defaultBudgetId === null ? [...ids] : [...ids, defaultBudgetId];
+  /** Who names a tier that is gone has the default one, before its document says so. */
+  const termsIn = (tiers: ReadonlyMap<string, BudgetTerms>, id: string | null): BudgetTerms | null =>
+    (id !== null && tiers.get(id)) || (defaultBudgetId !== null && tiers.get(defaultBudgetId)) || null;
+
   return {
     loadTerms: async (customerIds) => {
       const rows = await customers
@@ -43,12 +50,11 @@ export function createTermsStore(store: Store, options: TermsStoreOptions): Term
         .project<TermsRow>(TERMS_FIELDS)
         .toArray();
       const byId = new Map(rows.filter((row) => row.deletedAt === null).map((row) => [row._id, row]));
-      const tierOf = (id: string): string | null => byId.get(id)?.budgetId ?? options.defaultBudgetId;
-      const tiers = await loadBudgets(customerIds.flatMap((id) => tierOf(id) ?? []));
+      const ids = customerIds.flatMap((id) => byId.get(id)?.budgetId ?? []);
+      const tiers = await loadBudgets(withDefault(ids));
       return new Map(
         customerIds.map((id) => {
           const row = byId.get(id);
-          const tier = tierOf(id);
           return [
             id,
             {
@@ -57,7 +63,7 @@ export function createTermsStore(store: Store, options: TermsStoreOptions): Term
               models: row?.models ?? [],
               defaultModel: row?.defaultModel ?? null,
               region: row?.allowedModelRegion ?? null,
-              budget: (tier !== null && tiers.get(tier)) || null,
+              budget: termsIn(tiers, row?.budgetId ?? null),
             },
           ];
         }),
@@ -67,9 +73,8 @@ export function createTermsStore(store: Store, options: TermsStoreOptions): Term
     loadAccount: async (customerId, now) => {
       const row = await customers.findOne({ _id: customerId });
       if (row === null) return null;
-      const tier = row.budgetId ?? options.defaultBudgetId;
-      const terms = tier === null ? undefined : (await loadBudgets([tier])).get(tier);
-      return reviewAccount(row, terms ?? null, now).account;
+      const tiers = await loadBudgets(withDefault(row.budgetId === null ? [] : [row.budgetId]));
+      return reviewAccount(row, termsIn(tiers, row.budgetId), now).account;
     },
   };
 }

@@ -5,7 +5,7 @@ import { CustomersPage } from "./customers/customers-page.tsx";
 import { EndpointsPage } from "./endpoints/endpoints-page.tsx";
 import { EventsPage } from "./events/events-page.tsx";
 import { ModelsPage } from "./models/models-page.tsx";
-import { useObserved } from "./observable.ts";
+import { useObserved } from "./use-observed.ts";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { Link } from "./routing/link.tsx";
 import { address } from "./routing/router.ts";

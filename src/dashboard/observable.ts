@@ -1,5 +1,3 @@
-import { useEffect, useState } from "preact/hooks";
-
 /** A value that tells its listeners when it was set. */
 export interface Observable<T> {
   readonly get: () => T;
@@ -23,15 +21,4 @@ export function observable<T>(initial: T): Observable<T> {
       return () => listeners.delete(listener);
     },
   };
-}
-
-/** The current value; renders again when it is set. */
-export function useObserved<T>(source: Pick<Observable<T>, "get" | "listen">): T {
-  const [value, setValue] = useState(source.get);
-  useEffect(() => {
-    // It may have been set between rendering and now.
-    setValue(source.get);
-    return source.listen(() => setValue(source.get));
-  }, [source]);
-  return value;
 }

@@ -117,17 +117,20 @@ async function readStandings(
     .project<StandingRow>(STANDING_FIELDS)
     .toArray();
   const rows = new Map(found.map((row) => [row._id, row]));
-  const tierOf = (id: string): string | null => rows.get(id)?.budgetId ?? options.defaultBudgetId;
-  const tiers = [...new Set(customerIds.map(tierOf))].filter((id) => id !== null);
+  const { defaultBudgetId } = options;
+  const named = found.map(({ budgetId }) => budgetId);
+  const tiers = [...new Set([...named, defaultBudgetId])].filter((id) => id !== null);
   const terms = new Map<string, BudgetTerms>();
   if (tiers.length > 0) {
     const docs = await budgets.find({ _id: { $in: tiers } }, { session }).toArray();
     for (const doc of docs) terms.set(doc._id, termsOf(doc, options));
   }
+  const usual = (defaultBudgetId !== null && terms.get(defaultBudgetId)) || null;
   return new Map(
     customerIds.map((id) => {
-      const tier = tierOf(id);
-      return [id, { account: rows.get(id) ?? null, terms: (tier !== null && terms.get(tier)) || null }];
+      const account = rows.get(id) ?? null;
+      // Who names a tier that is gone has the default one, before its document says so.
+      return [id, { account, terms: terms.get(account?.budgetId ?? "") ?? usual }];
     }),
   );
 }

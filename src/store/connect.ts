@@ -9,6 +9,7 @@ import type {
   DailyTotalDoc,
   EventDoc,
   SessionDoc,
+  TierReviewDoc,
 } from "./documents.ts";
 import type { DeliveryDoc, EndpointDoc, EndpointHourDoc, ReplayDoc } from "./webhook-documents.ts";
 
@@ -25,6 +26,7 @@ export interface Collections {
   readonly replays: Collection<ReplayDoc>;
   readonly audit: Collection<AuditDoc>;
   readonly sessions: Collection<SessionDoc>;
+  readonly tierReviews: Collection<TierReviewDoc>;
 }
 
 export interface Store {
@@ -86,6 +88,7 @@ export function connectStore(options: ConnectOptions): Store {
       replays: db.collection("webhook_replays"),
       audit: db.collection("audit_log"),
       sessions: db.collection("sessions"),
+      tierReviews: db.collection("tier_reviews"),
     },
     ping: async (timeoutMs) => {
       await withDeadline(db.command({ ping: 1 }), timeoutMs);

@@ -93,6 +93,14 @@ export interface BudgetDoc {
   updatedBy: string;
 }
 
+/** A tier that has changed, and whose customers have not all been looked at since. */
+export interface TierReviewDoc {
+  /** The budget's id. */
+  _id: string;
+  since: Date;
+  isDeleted: boolean;
+}
+
 /** Who changed what: one row per change, never edited. */
 export interface AuditDoc {
   _id: string;

@@ -96,6 +96,7 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
       serves: "GET /audit of one customer or budget",
     },
   ],
+  tier_reviews: [],
   sessions: [
     {
       key: { expiresAt: 1 },

@@ -2,7 +2,7 @@ import type { ClientSession } from "mongodb";
 import type { BudgetDoc } from "../../store/documents.ts";
 import { inTransaction } from "../../store/in-transaction.ts";
 import { type AdminDeps, auditRow, showCustomers, showing } from "../admin.ts";
-import { reviewCustomersOf } from "../admin-budgets.ts";
+import { reviewTiers } from "../admin-budgets.ts";
 import { budgetRowJson } from "../budget-json.ts";
 import type { Incoming, IncomingCustomer, Skipped } from "./incoming.ts";
 import type { IncomingBudget } from "./litellm-budget.ts";
@@ -103,7 +103,7 @@ async function findBudgets(
 
 async function tellChanged(admin: AdminDeps, budgetIds: readonly string[]): Promise<void> {
   if (budgetIds.length === 0) return;
-  await reviewCustomersOf(admin, budgetIds);
+  await reviewTiers(admin, budgetIds);
   for (const id of budgetIds) admin.changed({ budget: id });
 }
 

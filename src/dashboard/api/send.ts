@@ -20,7 +20,7 @@ export interface Answer<T> {
 
 /**
  * Sends one request with the session's cookie. The type of the answer is a promise that
- * test/integration/dashboard-contract.test.ts checks against the server. Throws ApiError.
+ * test/integration/dashboard/contract.test.ts checks against the server. Throws ApiError.
  */
 export type Send = <T>(request: ApiRequest) => Promise<Answer<T>>;
 

@@ -1,6 +1,6 @@
 import { plural } from "../format/numbers.ts";
 import { useDebounced } from "../parts/use-debounced.ts";
-import { orNull } from "../parts/use-form.ts";
+import { orNull } from "../parts/typed-text.ts";
 import { useLoad } from "../parts/use-load.ts";
 import { useServices } from "../services.ts";
 

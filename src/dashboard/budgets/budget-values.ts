@@ -1,7 +1,7 @@
 import type { BudgetFields } from "../api/budgets.ts";
 import { ApiError } from "../api/api-error.ts";
 import type { Budget } from "../api/schemas/budgets.ts";
-import { orNull } from "../parts/use-form.ts";
+import { orNull } from "../parts/typed-text.ts";
 
 /** A budget as its form holds one: text in every field, nothing for no limit. */
 export type BudgetValues = Readonly<

@@ -24,7 +24,7 @@ export function CustomerStats({ customer, budgets }: CustomerStatsProps) {
           <Money usd={spend} />
           <span class="muted">
             {max === null ? "spent, no limit" : `of ${formatMoney(max)}`}
-            {customer.utilization !== null && `, ${formatShare(customer.utilization)}`}
+            {max !== null && max > 0 && `, ${formatShare(spend / max)}`}
           </span>
         </p>
         <SpendBar spend={spend} held={held} max={max} large />

@@ -5,7 +5,8 @@ import { plural } from "../format/numbers.ts";
 import { SelectField } from "../parts/field.tsx";
 import { FormDialog } from "../parts/form-dialog.tsx";
 import { budgetChoices } from "../parts/use-budgets.ts";
-import { orNull, useForm } from "../parts/use-form.ts";
+import { orNull } from "../parts/typed-text.ts";
+import { useForm } from "../parts/use-form.ts";
 import { useServices } from "../services.ts";
 import { moveCustomers } from "./move-customers.ts";
 

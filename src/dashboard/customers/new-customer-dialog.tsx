@@ -2,7 +2,8 @@ import type { UsedBudget } from "../api/schemas/budgets.ts";
 import { SelectField, TextField } from "../parts/field.tsx";
 import { FormDialog } from "../parts/form-dialog.tsx";
 import { budgetChoices } from "../parts/use-budgets.ts";
-import { given, useForm } from "../parts/use-form.ts";
+import { given } from "../parts/typed-text.ts";
+import { useForm } from "../parts/use-form.ts";
 import { useServices } from "../services.ts";
 
 interface NewCustomerDialogProps {

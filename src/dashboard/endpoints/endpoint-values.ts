@@ -1,7 +1,7 @@
 import type { EndpointFields } from "../api/webhooks.ts";
 import { ApiError } from "../api/api-error.ts";
 import type { Endpoint } from "../api/schemas/webhooks.ts";
-import { given, orNull } from "../parts/use-form.ts";
+import { given, orNull } from "../parts/typed-text.ts";
 
 /** An endpoint as its form holds one. */
 export type EndpointValues = Readonly<

@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useCallback, useMemo } from "preact/hooks";
 import type uPlot from "uplot";
 import type { Endpoint, EndpointHour } from "../api/schemas/webhooks.ts";
 import { formatClock, formatSpan } from "../format/dates.ts";
@@ -7,10 +7,12 @@ import { axis, Chart, type ChartOptions, type Paint } from "../parts/chart.tsx";
 import { ChartTable } from "../parts/chart-table.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { useLoad } from "../parts/use-load.ts";
+import { useNow } from "../parts/use-now.ts";
 import { useServices } from "../services.ts";
 
 const HOURS = 24;
 const HEIGHT = 150;
+const HOUR_MS = 3_600_000;
 
 function lagText(ms: number | null): string {
   if (ms === null) return "–";
@@ -32,6 +34,8 @@ export function LagChart({ endpoint }: { endpoint: Endpoint }) {
 }
 
 function Lag({ hours }: { hours: readonly EndpointHour[] }) {
+  const latest = Math.floor(useNow(60_000) / HOUR_MS) * HOUR_MS;
+  const options = useCallback((paint: Paint) => lagOptions(paint, latest / 1000), [latest]);
   const data = useMemo(
     (): uPlot.AlignedData => [
       hours.map(({ hour }) => Date.parse(hour) / 1000),
@@ -46,7 +50,7 @@ function Lag({ hours }: { hours: readonly EndpointHour[] }) {
       <Chart
         label={`Lag per hour, at worst ${lagText(worst)}`}
         height={HEIGHT}
-        options={lagOptions}
+        options={options}
         data={data}
       />
       <ul class="legend">
@@ -78,7 +82,7 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 const hours: uPlot.Axis.Values = (_chart, splits) =>
   splits.map((seconds) => CLOCK.format(new Date(seconds * 1000)));
 
-function lagOptions(paint: Paint): ChartOptions {
+function lagOptions(paint: Paint, latest: number): ChartOptions {
   const dots = (colour: string): uPlot.Series => ({
     stroke: colour,
     width: 1.5,
@@ -87,7 +91,10 @@ function lagOptions(paint: Paint): ChartOptions {
   return {
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_chart, _min, max) => [0, Math.max(100, max * 1.1)] } },
+    scales: {
+      x: { range: () => [latest - HOURS * 3600, latest + 1800] },
+      y: { range: (_chart, _min, max) => [0, Math.max(100, max * 1.1)] },
+    },
     axes: [
       axis(paint, { grid: { show: false }, space: 64, size: 30, values: hours }),
       axis(paint, { size: 62, values: (_chart, splits) => splits.map(lagText) }),

@@ -72,7 +72,7 @@ function Summary({ delivery, resent }: { delivery: DeliveryDetail; resent: () =>
             next try <Until at={delivery.due_at} />
           </span>
         )}
-        <button type="button" class="button" onClick={resend.run} aria-disabled={resend.busy} data-autofocus>
+        <button type="button" class="button" onClick={resend.run} aria-disabled={resend.busy}>
           <Icon name="refresh" /> Resend
         </button>
       </div>

@@ -50,8 +50,8 @@ export function EventFilters({ filters, endpoints }: { filters: FilterState; end
         label="Endpoint"
         choices={choose("Any endpoint", endpoints)}
       />
-      <DayFilter filters={filters} name="from" label="From (UTC)" />
-      <DayFilter filters={filters} name="to" label="To (UTC)" />
+      <DayFilter filters={filters} name="from" label="From" />
+      <DayFilter filters={filters} name="to" label="to" />
     </div>
   );
 }

@@ -7,7 +7,8 @@ import { Dialog } from "../parts/dialog.tsx";
 import { SelectField, TextField } from "../parts/field.tsx";
 import { FormDialog } from "../parts/form-dialog.tsx";
 import { useLoad } from "../parts/use-load.ts";
-import { given, useForm } from "../parts/use-form.ts";
+import { given } from "../parts/typed-text.ts";
+import { useForm } from "../parts/use-form.ts";
 import { useServices } from "../services.ts";
 
 interface ReplayDialogProps {

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { useObserved } from "../observable.ts";
+import { useObserved } from "../use-observed.ts";
 import { useServices } from "../services.ts";
 
 /** Turns the name of a stylesheet's colour into one that a canvas understands. */

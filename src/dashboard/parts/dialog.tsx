@@ -12,7 +12,7 @@ interface DialogProps {
 
 /**
  * A modal dialog: the rest of the page is inert, Esc closes, and the focus goes back to where it was.
- * What has `data-autofocus` gets the focus at first.
+ * What has `data-autofocus` gets the focus at first, otherwise the title.
  */
 export function Dialog({ title, close, kind = "modal", children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
@@ -21,7 +21,8 @@ export function Dialog({ title, close, kind = "modal", children }: DialogProps) 
     const dialog = element.current;
     const opener = document.activeElement;
     dialog?.showModal();
-    dialog?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    const first = dialog?.querySelector<HTMLElement>("[data-autofocus]");
+    (first ?? dialog?.querySelector("h2"))?.focus();
     return () => {
       dialog?.close();
       returnFocus(opener);
@@ -39,7 +40,9 @@ export function Dialog({ title, close, kind = "modal", children }: DialogProps) 
       }}
     >
       <header class="dialog-header">
-        <h2 id={titleId}>{title}</h2>
+        <h2 id={titleId} tabIndex={-1}>
+          {title}
+        </h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={close}>
           <Icon name="close" />
         </button>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { useObserved } from "../observable.ts";
+import { useObserved } from "../use-observed.ts";
 import { useServices } from "../services.ts";
 import { Icon } from "./icon.tsx";
 import type { Notice } from "./notices.ts";

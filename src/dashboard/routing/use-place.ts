@@ -1,4 +1,4 @@
-import { useObserved } from "../observable.ts";
+import { useObserved } from "../use-observed.ts";
 import { useServices } from "../services.ts";
 import { address, type Filters, type Place } from "./router.ts";
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useObserved } from "../observable.ts";
+import { useObserved } from "../use-observed.ts";
 import { useServices } from "../services.ts";
 
 const BACK_SHOWN_MS = 4000;

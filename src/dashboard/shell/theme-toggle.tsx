@@ -1,4 +1,4 @@
-import { useObserved } from "../observable.ts";
+import { useObserved } from "../use-observed.ts";
 import { Icon } from "../parts/icon.tsx";
 import { useServices } from "../services.ts";
 

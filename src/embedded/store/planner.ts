@@ -49,13 +49,27 @@ const PAST_EVERYTHING = Buffer.of(0xff);
 
 /** Chooses how to read what a filter matches: equality first, then a range, then an order that saves sorting. */
 export function planQuery(collection: Collection, matcher: Matcher, sort: readonly SortField[]): Plan {
-  const conditions = conjuncts(matcher.condition);
-  let best: { plan: Plan; score: number } | null = null;
-  for (const index of [ID_INDEX, ...collection.indexes]) {
-    const candidate = planIndex(index, conditions, sort);
-    if (candidate !== null && (best === null || candidate.score > best.score)) best = candidate;
+  let best: ScoredPlan | null = null;
+  for (const candidate of candidatePlans(collection, matcher, sort)) {
+    if (best === null || candidate.score > best.score) best = candidate;
   }
-  return best?.plan ?? wholeCollection(conditions, sort);
+  return best?.plan ?? wholeCollection(conjuncts(matcher.condition), sort);
+}
+
+/** A plan, and how good it looks by the form of the query alone. */
+interface ScoredPlan {
+  readonly plan: Plan;
+  readonly score: number;
+}
+
+/** Every way to read what a filter matches by an index. */
+export function candidatePlans(
+  collection: Collection,
+  matcher: Matcher,
+  sort: readonly SortField[],
+): ScoredPlan[] {
+  const conditions = conjuncts(matcher.condition);
+  return [ID_INDEX, ...collection.indexes].flatMap((index) => planIndex(index, conditions, sort) ?? []);
 }
 
 function wholeCollection(conditions: readonly Condition[], sort: readonly SortField[]): Plan {
@@ -85,7 +99,7 @@ function planIndex(
   index: PlannedIndex,
   conditions: readonly Condition[],
   sort: readonly SortField[],
-): { plan: Plan; score: number } | null {
+): ScoredPlan | null {
   const bounds = boundsByPath(conditions, index.multikey);
   if (!isUsable(index, bounds, conditions)) return null;
   const prefix = bindPoints(index, bounds);

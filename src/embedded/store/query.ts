@@ -3,7 +3,7 @@ import type { Collection } from "./catalog.ts";
 import { StoreError } from "./errors.ts";
 import { compileMatcher } from "./match.ts";
 import type { Matcher } from "./match.ts";
-import { planQuery } from "./planner.ts";
+import { choosePlan } from "./choose-plan.ts";
 import type { Plan } from "./planner.ts";
 import { decodeFields } from "./raw-bson.ts";
 import { scan } from "./scan.ts";
@@ -37,7 +37,7 @@ export function plainQuery(matcher: Matcher): Query {
 export function* readRows(reading: Reading, collection: Collection, query: Query): Generator<StoredRow> {
   const { matcher, sort, skip, limit } = query;
   if (limit === 0) return;
-  const plan = planQuery(collection, matcher, sort);
+  const plan = choosePlan(reading.view, collection, { matcher, sort, count: skip + limit });
   const matching = matchingRows(reading, collection, { matcher, plan });
   const ordered = plan.sorted ? matching : sortRows(matching, sort, skip + limit);
   let position = 0;

@@ -42,6 +42,25 @@ export function countEntries(view: View, collection: Collection, plan: Plan): nu
   return plan.ranges.reduce((sum, { start, end }) => sum + Number(view.sql.get(query, start, end)?.["n"]), 0);
 }
 
+/** How many entries a plan covers, counted no further than `most`. */
+export function countUpTo(view: View, collection: Collection, plan: Plan, most: number): number {
+  const { index } = plan;
+  if (index === null) return most;
+  const table = index.id === null ? `c${collection.id}` : `i${index.id}`;
+  const query = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table} WHERE k >= ? AND k < ? LIMIT ?)`;
+  let entries = 0;
+  for (const { start, end } of plan.ranges) {
+    entries += Number(view.sql.get(query, start, end, most - entries)?.["n"]);
+    if (entries >= most) break;
+  }
+  return entries;
+}
+
+/** How many documents there have ever been: never less than there are, and at once. */
+export function estimateDocuments(view: View, collection: Collection): number {
+  return Number(view.sql.get(`SELECT max(rid) AS n FROM c${collection.id}`)?.["n"] ?? 0);
+}
+
 function* scanTable(reading: Reading, collection: Collection): Generator<StoredRow> {
   const query = `SELECT rid, d FROM c${collection.id} WHERE rid > ? ORDER BY rid LIMIT ?`;
   let last = -1;

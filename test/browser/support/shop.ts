@@ -33,7 +33,12 @@ export async function seedShop(dashboard: Dashboard): Promise<void> {
       until: new Date(),
       keyHash: hashApiKey(MASTER_KEY),
       defaults: LEDGER_OPTIONS,
-      planner: { serializeCharge: serializeSpendTracked, serializeBudget: serializeBudgetEvent },
+      planner: {
+        serializeCharge: serializeSpendTracked,
+        serializeBudget: serializeBudgetEvent,
+        gathers: () => false,
+        keepDeliveriesMs: 86_400_000,
+      },
       progress: () => {},
     });
   } finally {
