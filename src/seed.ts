@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "./config/load-config.ts";
 import type { Log } from "./lib/log.ts";
 import { hashApiKey } from "./lib/secrets.ts";
-import { runningStoreUrl } from "./running-store.ts";
+import { readRunning } from "./open-data.ts";
 import { emptyStore } from "./seed/empty-store.ts";
 import { seedStore } from "./seed/seed-store.ts";
 import { connectStore } from "./store/connect.ts";
@@ -62,7 +62,7 @@ async function run(args: Arguments): Promise<void> {
     until: instant(args.until),
   };
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const known = config.mongodbUrl ?? runningStoreUrl(config.dataDir);
+  const known = config.mongodbUrl ?? readRunning(config.dataDir)?.mongodbUrl ?? null;
   const service = known === null ? await storeService(config.dataDir, SILENT) : null;
   const running = await service?.start();
   const store = connectStore({ url: known ?? service?.url ?? "", appName: "spendhook-seed" });

@@ -1,14 +1,8 @@
-import { existsSync } from "node:fs";
-import path from "node:path";
 import { parseArgs } from "node:util";
-import { ConfigError } from "./config/config-error.ts";
-import { readSettings } from "./config/settings.ts";
-import { startStore } from "./embedded/store/server.ts";
 import { formatNano } from "./lib/money.ts";
-import { runningStoreUrl } from "./running-store.ts";
+import { openData } from "./open-data.ts";
 import { createVerifySource } from "./spend/verify-store.ts";
 import { verifyLedger, type VerifyReport } from "./spend/verify-ledger.ts";
-import { connectStore } from "./store/connect.ts";
 
 const HELP = `Usage: npm run verify [-- --json]
 
@@ -37,30 +31,11 @@ try {
 }
 
 async function verify(): Promise<VerifyReport> {
-  const { values } = readSettings(process.env);
-  const dataDir = path.resolve(values.dataDir);
-  const url = values.mongodbUrl ?? runningStoreUrl(dataDir);
-  const own = url === null ? await openStopped(dataDir) : null;
-  const store = connectStore({ url: url ?? own?.url ?? "", appName: "spendhook-verify" });
+  const data = await openData(process.env, "spendhook-verify");
   try {
-    return await verifyLedger(createVerifySource(store));
+    return await verifyLedger(createVerifySource(data.store));
   } finally {
-    await store.close();
-    await own?.close();
-  }
-}
-
-async function openStopped(dataDir: string): Promise<{ url: string; close(): Promise<void> }> {
-  const directory = path.join(dataDir, "store");
-  if (!existsSync(directory)) {
-    throw new ConfigError(dataDir, [
-      "there is no embedded store here; start the service, or set MONGODB_URL or DATA_DIR",
-    ]);
-  }
-  try {
-    return await startStore({ dataDir: directory });
-  } catch (cause) {
-    throw new ConfigError(dataDir, [cause instanceof Error ? cause.message : "the store does not open"]);
+    await data.close();
   }
 }
 

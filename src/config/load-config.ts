@@ -3,7 +3,7 @@ import path from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { budgetConfig, customerIdConfig } from "./budget-settings.ts";
-import type { Config } from "./config.ts";
+import type { BudgetConfig, Config } from "./config.ts";
 import { ConfigError, nearestHint } from "./config-error.ts";
 import { type Environment, resolveReferences, VARIABLES } from "./environment.ts";
 import { type ConfigFile, fileSchema, knownKeysAt } from "./file-schema.ts";
@@ -27,13 +27,7 @@ const DEFAULT_BODY_MB = 20;
  */
 export function loadConfig(options: LoadOptions): Config {
   const settings = readSettings(options.env);
-  const named = options.configPath ?? settings.configFilePath;
-  const configPath = path.resolve(options.cwd, named ?? "config.yaml");
-  if (named !== undefined && !existsSync(configPath)) {
-    throw new ConfigError("configuration", [`the file ${named} does not exist`]);
-  }
-  const exists = existsSync(configPath);
-  const file = exists ? readConfigFile(configPath, options.env) : fileSchema.parse({});
+  const { configPath, exists, file } = findConfigFile(options, settings.configFilePath);
   // Values of `environment_variables` act as if they had been exported, as in LiteLLM.
   const env = { ...file.environment_variables, ...options.env };
   const masterKey = settings.masterKey ?? file.general_settings?.master_key;
@@ -56,6 +50,46 @@ export function loadConfig(options: LoadOptions): Config {
     customerIds: customerIdConfig(file),
     webhooks: webhookConfig(file),
   });
+}
+
+export interface BudgetSetup {
+  readonly budgets: BudgetConfig;
+  /** Null: not known. */
+  readonly modelNames: readonly string[] | null;
+  /** Why the file could not be read, and defaults are used. */
+  readonly fault: string | null;
+}
+
+/**
+ * What the configuration says of budgets and models, for tools beside the service: these run where its keys
+ * may not be set. Throws ConfigError only for a file that was named by `configPath`.
+ */
+export function loadBudgetSetup(options: LoadOptions): BudgetSetup {
+  try {
+    const { file } = findConfigFile(options, readSettings(options.env).configFilePath);
+    const modelNames = [...new Set(file.model_list.map(({ model_name: name }) => name))];
+    return { budgets: budgetConfig(file), modelNames, fault: null };
+  } catch (error) {
+    if (!(error instanceof ConfigError) || options.configPath !== undefined) throw error;
+    return { budgets: budgetConfig(fileSchema.parse({})), modelNames: null, fault: error.message };
+  }
+}
+
+function findConfigFile(
+  options: LoadOptions,
+  fromEnvironment: string | undefined,
+): { configPath: string; exists: boolean; file: ConfigFile } {
+  const named = options.configPath ?? fromEnvironment;
+  const configPath = path.resolve(options.cwd, named ?? "config.yaml");
+  const exists = existsSync(configPath);
+  if (named !== undefined && !exists) {
+    throw new ConfigError("configuration", [`the file ${named} does not exist`]);
+  }
+  return {
+    configPath,
+    exists,
+    file: exists ? readConfigFile(configPath, options.env) : fileSchema.parse({}),
+  };
 }
 
 function readConfigFile(configPath: string, env: Environment): ConfigFile {

@@ -91,6 +91,15 @@ async function reviewLater({ deps, session }: Change, budgetId: string, isDelete
   await tierReviews.replaceOne({ _id: budgetId }, review, { session, upsert: true });
 }
 
+/** The same for tiers that were changed outside of a transaction of their own. */
+export async function reviewTiers(deps: AdminDeps, budgetIds: readonly string[]): Promise<void> {
+  const review = { since: deps.now(), isDeleted: false };
+  for (const id of budgetIds) {
+    await deps.store.collections.tierReviews.replaceOne({ _id: id }, review, { upsert: true });
+    await reviewNow(deps, id);
+  }
+}
+
 /** Sees to it at once where that is quick; a tier with many customers is left to maintenance. */
 async function reviewNow(deps: AdminDeps, budgetId: string): Promise<void> {
   const { customers, tierReviews } = deps.store.collections;

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "../errors.ts";
-import { NEW_ACCOUNT } from "../spend/account.ts";
 import { inTransaction } from "../store/in-transaction.ts";
 import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
 import {
@@ -13,8 +12,8 @@ import {
   showCustomer,
   showCustomers,
 } from "./admin.ts";
-import { amount, type BudgetFields, changeLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
-import { aliasKeyOf } from "./find-customers.ts";
+import { type BudgetFields, changeLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
+import { changedSettings, newCustomer } from "./customer-doc.ts";
 import type { NewCustomer, UpdateCustomer } from "./customer-fields.ts";
 
 type Shown = Record<string, unknown>;
@@ -45,37 +44,6 @@ export async function createCustomer(deps: AdminDeps, actor: string, body: NewCu
   return shown;
 }
 
-/** A customer that was deleted before comes back with its numbering and its lifetime spend, and nothing else. */
-function newCustomer(known: CustomerDoc | null, body: NewCustomer, now: Date): CustomerDoc {
-  const offset = amount(body.spend) ?? 0n;
-  const sequence = known?.sequence ?? 0n;
-  return {
-    _id: body.user_id,
-    ...NEW_ACCOUNT,
-    alerts: [],
-    modelSpend: [],
-    lifetimeSpendNano: known?.lifetimeSpendNano ?? 0n,
-    sequence,
-    spendFromSequence: sequence,
-    spendNano: offset,
-    spendOffsetNano: offset,
-    alias: body.alias ?? null,
-    aliasKey: aliasKeyOf(body.alias ?? null),
-    blocked: body.blocked ?? false,
-    models: body.models ?? [],
-    budgetId: null,
-    defaultModel: body.default_model ?? null,
-    allowedModelRegion: body.allowed_model_region ?? null,
-    objectPermission: body.object_permission == null ? null : JSON.stringify(body.object_permission),
-    lastCallAt: null,
-    utilization: null,
-    reviewAt: now,
-    deletedAt: null,
-    createdAt: now,
-    updatedAt: now,
-  };
-}
-
 /** Changes what is given; `null` clears. A changed limit of a shared tier becomes a private copy. */
 export async function updateCustomer(deps: AdminDeps, actor: string, body: UpdateCustomer): Promise<Shown> {
   checkDefaultModel(deps, body.default_model);
@@ -86,14 +54,7 @@ export async function updateCustomer(deps: AdminDeps, actor: string, body: Updat
     if (known === null) throw customerMissing(body.user_id, "user_id");
     const before = await showCustomer(deps, known, session);
     const settings = {
-      ...(body.alias !== undefined && { alias: body.alias, aliasKey: aliasKeyOf(body.alias) }),
-      ...(body.blocked !== undefined && { blocked: body.blocked ?? false }),
-      ...(body.models !== undefined && { models: body.models ?? [] }),
-      ...(body.default_model !== undefined && { defaultModel: body.default_model }),
-      ...(body.allowed_model_region !== undefined && { allowedModelRegion: body.allowed_model_region }),
-      ...(body.object_permission !== undefined && {
-        objectPermission: body.object_permission === null ? null : JSON.stringify(body.object_permission),
-      }),
+      ...changedSettings(body),
       budgetId: await chooseBudget(change, known, body),
       reviewAt: change.now,
       updatedAt: change.now,

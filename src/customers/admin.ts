@@ -3,8 +3,8 @@ import { AppError } from "../errors.ts";
 import type { NewId } from "../lib/ids.ts";
 import type { TermsDefaults } from "../spend/budget-terms.ts";
 import type { Store } from "../store/connect.ts";
-import type { BudgetDoc, CustomerDoc } from "../store/documents.ts";
-import { type AuditEntry as AuditRow, writeAudits } from "../store/write-audit.ts";
+import type { AuditDoc, BudgetDoc, CustomerDoc } from "../store/documents.ts";
+import { auditDoc, type AuditEntry as AuditRow } from "../store/write-audit.ts";
 import type { ShowBudget } from "./budget-json.ts";
 import { customerJson, type ShownCustomer } from "./customer-json.ts";
 
@@ -81,20 +81,29 @@ export async function showCustomer(
   return shown;
 }
 
+/** A change, without who made it and when. */
+export type AuditEntry = Omit<AuditRow, "id" | "at" | "actor">;
+
+/** Who changed what, as a row of the audit log. */
+export function auditRow(
+  by: { readonly newId: NewId; readonly actor: string; readonly now: Date },
+  entry: AuditEntry,
+): AuditDoc {
+  return auditDoc({ id: by.newId("aud"), at: by.now, actor: by.actor, ...entry });
+}
+
 /** Writes down who changed what, in the transaction of the change itself. */
 export async function audit(change: Change, entry: AuditEntry): Promise<void> {
   await auditAll(change, [entry]);
 }
 
-/** A change, without who made it and when. */
-export type AuditEntry = Omit<AuditRow, "id" | "at" | "actor">;
-
 export async function auditAll(
   { deps, session, actor, now }: Change,
   entries: readonly AuditEntry[],
 ): Promise<void> {
-  const rows = entries.map((entry) => ({ id: deps.newId("aud"), at: now, actor, ...entry }));
-  await writeAudits(deps.store.collections.audit, rows, session);
+  if (entries.length === 0) return;
+  const rows = entries.map((entry) => auditRow({ newId: deps.newId, actor, now }, entry));
+  await deps.store.collections.audit.insertMany(rows, { session });
 }
 
 export async function requireBudget({ deps, session }: Change, id: string): Promise<BudgetDoc> {

@@ -15,7 +15,8 @@ export const customerId = z
     `Input should be at most ${MAX_ID_BYTES} bytes of UTF-8`,
   );
 
-const budgetId = wellFormedText(255).min(1, "Input should not be empty");
+/** The id of a tier, or of a private budget. */
+export const budgetId = wellFormedText(255).min(1, "Input should not be empty");
 const ids = z.strictObject({ user_ids: z.array(customerId).max(1000) });
 
 const settings = {

@@ -1,15 +1,10 @@
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import { decodeUtf8, findJsonFault, type JsonFault, MAX_JSON_DEPTH } from "../lib/json-tree.ts";
+import { describe, type Issue, plainIssues, valueAt } from "../lib/zod-issues.ts";
 import type { AppContext } from "./context.ts";
 import { readBody } from "./read-body.ts";
-import {
-  describe,
-  plainIssues,
-  ValidationFailure,
-  validationDetails,
-  valueAt,
-} from "./validation-failure.ts";
+import { ValidationFailure, validationDetails } from "./validation-failure.ts";
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -40,7 +35,7 @@ function check<T>(schema: z.ZodType<T>, input: unknown, place: "body" | "query")
  * Some faults have an error of their own, as in LiteLLM. It is answered where nothing else is wrong:
  * beside others the list of all is.
  */
-function ownError(issues: readonly z.core.$ZodIssue[], input: unknown): AppError | null {
+function ownError(issues: readonly Issue[], input: unknown): AppError | null {
   const faults = issues.map((issue) => {
     const { code, fault } = (issue.code === "custom" && issue.params) || {};
     if (code !== "invalid_budget") return null;

@@ -47,13 +47,18 @@ export function openChangeFeed(redis: Redis, listener: ChangeListener, log: Log)
   return {
     tell: (told) => {
       listener.onChange(told);
-      redis.publish(CHANNEL, JSON.stringify(told)).catch((error: unknown) => {
+      publishChange(redis, told).catch((error: unknown) => {
         log.debug(errorFields(error), "change_feed.not_told");
       });
     },
     // oxlint-disable-next-line typescript/require-await -- closing is waited for elsewhere
     close: async () => subscriber.disconnect(),
   };
+}
+
+/** Tells the proxies from outside of them. */
+export async function publishChange(redis: Redis, told: Change): Promise<void> {
+  await redis.publish(CHANNEL, JSON.stringify(told));
 }
 
 function parseJson(text: string): unknown {

@@ -105,7 +105,7 @@ export interface TierReviewDoc {
 export interface AuditDoc {
   _id: string;
   at: Date;
-  /** SHA-256 of the API key that made the change. */
+  /** SHA-256 of the API key that made the change; "import" for `npm run import`. */
   actor: string;
   /** customer.create, budget.update … */
   action: string;

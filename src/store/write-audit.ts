@@ -13,21 +13,16 @@ export interface AuditEntry {
   readonly after: object | null;
 }
 
+export function auditDoc({ id, before, after, ...entry }: AuditEntry): AuditDoc {
+  const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
+  return { _id: id, ...entry, before: text(before), after: text(after) };
+}
+
 /** Writes down who changed what, in the transaction of the change itself. */
-export async function writeAudits(
+export async function writeAudit(
   audit: Collection<AuditDoc>,
-  entries: readonly AuditEntry[],
+  entry: AuditEntry,
   session: ClientSession,
 ): Promise<void> {
-  const text = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-  if (entries.length === 0) return;
-  await audit.insertMany(
-    entries.map(({ id, before, after, ...entry }) => ({
-      _id: id,
-      ...entry,
-      before: text(before),
-      after: text(after),
-    })),
-    { session },
-  );
+  await audit.insertOne(auditDoc(entry), { session });
 }

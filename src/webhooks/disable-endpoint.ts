@@ -4,7 +4,7 @@ import type { EventPlanner } from "../spend/plan-batch.ts";
 import type { Store } from "../store/connect.ts";
 import type { DeliveryDoc } from "../store/webhook-documents.ts";
 import { inTransaction } from "../store/in-transaction.ts";
-import { writeAudits } from "../store/write-audit.ts";
+import { writeAudit } from "../store/write-audit.ts";
 import { insertNotice } from "./notice-events.ts";
 
 export interface DisableDeps {
@@ -37,9 +37,9 @@ export async function disableEndpoint(deps: DisableDeps, id: string, reason: str
     if (known === null) return null;
     const origin = URL.canParse(known.url) ? new URL(known.url).origin : "";
     const entry = { id: newId("aud"), at, actor: SYSTEM_ACTOR, action: "endpoint.disable", targetId: id };
-    await writeAudits(
+    await writeAudit(
       audit,
-      [{ ...entry, before: { state: "enabled" }, after: { state: "disabled", reason } }],
+      { ...entry, before: { state: "enabled" }, after: { state: "disabled", reason } },
       session,
     );
     const notice = {

@@ -4,7 +4,7 @@ import type { NewId } from "../lib/ids.ts";
 import type { Store } from "../store/connect.ts";
 import type { EndpointDoc, SecretDoc } from "../store/webhook-documents.ts";
 import { inTransaction } from "../store/in-transaction.ts";
-import { writeAudits } from "../store/write-audit.ts";
+import { writeAudit } from "../store/write-audit.ts";
 import type { EndpointPatch, NewEndpoint, Rotation } from "./endpoint-fields.ts";
 import { endpointAudit } from "./endpoint-json.ts";
 import {
@@ -247,19 +247,17 @@ async function record(
   entry: { actor: string; action: string; before: EndpointDoc | null; after: EndpointDoc },
 ): Promise<void> {
   const { actor, action, before, after } = entry;
-  await writeAudits(
+  await writeAudit(
     store.collections.audit,
-    [
-      {
-        id: newId("aud"),
-        at: now(),
-        actor,
-        action,
-        targetId: after._id,
-        before: before && endpointAudit(before),
-        after: endpointAudit(after),
-      },
-    ],
+    {
+      id: newId("aud"),
+      at: now(),
+      actor,
+      action,
+      targetId: after._id,
+      before: before && endpointAudit(before),
+      after: endpointAudit(after),
+    },
     session,
   );
 }

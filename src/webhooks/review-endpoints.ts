@@ -3,7 +3,7 @@ import type { Log } from "../lib/log.ts";
 import type { Store } from "../store/connect.ts";
 import type { EndpointDoc } from "../store/webhook-documents.ts";
 import { inTransaction } from "../store/in-transaction.ts";
-import { writeAudits } from "../store/write-audit.ts";
+import { writeAudit } from "../store/write-audit.ts";
 import { SYSTEM_ACTOR } from "./disable-endpoint.ts";
 
 export interface ReviewEndpointsDeps {
@@ -82,7 +82,7 @@ async function warn(
       action: "endpoint.warn",
       targetId: _id,
     };
-    await writeAudits(store.collections.audit, [{ ...entry, before: null, after: facts }], session);
+    await writeAudit(store.collections.audit, { ...entry, before: null, after: facts }, session);
     return true;
   });
   if (told) log.warn({ endpointId: _id, ...facts }, "endpoint.failing");

@@ -42,6 +42,7 @@ export interface AdminApp {
   /** For processes that work on the same data. */
   readonly storeUrl: string;
   readonly redisUrl: string;
+  readonly configPath: string;
   call(method: string, pathname: string, body?: unknown): Promise<Answered>;
   get(pathname: string): Promise<Answered>;
   post(pathname: string, body: unknown): Promise<Answered>;
@@ -90,6 +91,7 @@ export async function startAdminApp(settings: object = {}): Promise<AdminApp> {
     store,
     storeUrl,
     redisUrl: redis.url,
+    configPath,
     call,
     get: (pathname) => call("GET", pathname),
     post: (pathname, body) => call("POST", pathname, body),

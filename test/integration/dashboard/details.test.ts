@@ -40,6 +40,7 @@ test("a customer's calls are paged newest first, each once, and each can be expl
 test("nobody's calls are an empty page, and a cursor that is none is refused", async () => {
   expect(await app.ok("GET", "/customer/nobody/calls")).toEqual({ data: [], next_cursor: null });
   await app.chat("once");
+  expect((await app.ok<CallPage>("GET", "/customer/once/calls")).data).toHaveLength(1);
   expect((await app.call("GET", "/customer/once/calls?cursor=strange")).status).toBe(422);
 });
 
