@@ -15,6 +15,7 @@ import { ensureIndexes } from "../store/indexes.ts";
 import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
+import { createMissingPriceTeller } from "../webhooks/tell-missing-prices.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
 import { openCompletions } from "./completions.ts";
@@ -121,13 +122,16 @@ function openSpending(
       else router.refresh().catch(() => {});
     },
   });
+  const planner = eventPlanner(config, router);
+  const tellMissingPrices = createMissingPriceTeller({ ...parts, planner, now: () => new Date(), announce });
   const ledger = openLedger(parts, {
     store: ledgerStore,
-    planner: eventPlanner(config, router),
+    planner,
     committed: (done) => {
       limits.admission.committed(done);
       live.spent(done.accounts.map(({ customerId, account }) => ({ customerId, ...account })));
       announce(done.deliveries);
+      tellMissingPrices(done.charges.filter(({ rates }) => rates === null));
     },
     spooled: (charges) => limits.admission.spooled(charges),
     isPrepared,
