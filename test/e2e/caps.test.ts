@@ -33,6 +33,8 @@ beforeEach(async () => {
   proxies = [];
   scene = await startScene(["fixed", "open"], {
     params: { input_cost_per_token: 0, output_cost_per_token: "0.0001" },
+    // A tier that exists only where a test makes it.
+    litellmSettings: { max_end_user_budget_id: "default-tier" },
   });
   ({ upstream, receiver, stack } = scene);
   // Ten cents, whatever was asked.
@@ -137,6 +139,35 @@ test.for([1, 4])("1,000 calls at once through %i proxies: exactly 50 are admitte
   expect(await ledgerSum()).toBe(5n * USD);
   await waitUntil("the events", () => receiver.accepted.length >= 53);
   expect(told()).toEqual(["budget_crossed", "threshold_crossed0.85", "threshold_crossed0.95"]);
+  await expectVerified(stack.dataDir);
+});
+
+// Setup     a default tier of $2.00, two proxies, a customer that nobody has heard of.
+// Timeline  its first 200 calls, all at once.
+// Proves    the tier holds from the first call on, and the customer exists afterwards.
+test("the first calls of an unknown customer share the default tier", LONG, async () => {
+  const addresses = await startProxies(2);
+  await must("/budget/new", { budget_id: "default-tier", max_budget: 2 });
+  const outcomes = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => outcome("newcomer", {}, addresses[i % 2])),
+  );
+  expect(outcomes.filter((one) => one === "200")).toHaveLength(20);
+  expect(new Set(outcomes)).toEqual(new Set(["200", "422 budget_exceeded false"]));
+  expect(await stack.customer("newcomer")).toMatchObject({ spend: 2, sequence: 20 });
+  await expectVerified(stack.dataDir);
+});
+
+// Timeline  Redis hangs; a customer with a budget and one without call; Redis goes on.
+// Proves    nobody can say whether the budget allows the call, so it is refused, to be tried again; who has no
+//           limits does not notice.
+test("while Redis hangs only customers with limits are refused", LONG, async () => {
+  await must("/customer/new", { user_id: "limited", max_budget: 5 });
+  expect(await outcome("limited", {})).toBe("200");
+  await stack.kill("redis", "SIGSTOP");
+  expect(await outcome("limited", {})).toBe("503 service_unavailable true");
+  expect(await outcome("free", {})).toBe("200");
+  await stack.kill("redis", "SIGCONT");
+  await waitUntil("limits to be known again", async () => (await outcome("limited", {})) === "200");
   await expectVerified(stack.dataDir);
 });
 
