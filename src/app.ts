@@ -12,6 +12,7 @@ import { type BudgetRoutesDeps, budgetRoutes } from "./http/routes/budgets.ts";
 import { type CustomerDetailsDeps, customerDetailRoutes } from "./http/routes/customer-details.ts";
 import { type CustomerRoutesDeps, customerRoutes } from "./http/routes/customers.ts";
 import { type DashboardDeps, dashboardRoutes } from "./http/routes/dashboard.ts";
+import { docsRoutes } from "./http/routes/docs.ts";
 import { liveness, type Readiness, readiness } from "./http/routes/health.ts";
 import { type LiveDeps, liveEvents } from "./http/routes/live.ts";
 import { modelInfo, type ModelInfoDeps, models } from "./http/routes/models.ts";
@@ -43,6 +44,7 @@ export interface AppDeps
   readonly listPublicKeys: () => Promise<readonly PublicKey[]>;
   readonly checkReadiness: () => Promise<Readiness>;
   readonly startedAt: Date;
+  readonly version: string;
   readonly catalog: ModelCatalog;
   readonly sessions: SessionRoutesDeps["sessions"];
   readonly customers: CustomerRoutesDeps["customers"] &
@@ -79,6 +81,7 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
 
   sessionRoutes(open, deps);
   dashboardRoutes(open, deps);
+  docsRoutes(open, deps);
 
   app.use(requestLog(deps));
   app.use(respondErrors(deps));

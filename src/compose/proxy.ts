@@ -15,6 +15,7 @@ import { ensureIndexes } from "../store/indexes.ts";
 import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
+import { VERSION } from "../version.ts";
 import { createMissingPriceTeller } from "../webhooks/tell-missing-prices.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
@@ -69,6 +70,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       isDraining,
       isStoreAway,
       startedAt: new Date(),
+      version: VERSION,
       ...openCompletions(parts, { ledger, limits, daily }),
       ...openAdmin(parts, limits),
       ...openDashboard(parts, { limits, daily, live }),

@@ -76,6 +76,7 @@ const deps: AppDeps = {
   isDraining: () => draining,
   isStoreAway,
   startedAt: new Date(1000),
+  version: "0.0.0",
   catalog,
   prepareCall: (incoming) =>
     prepareCall(
@@ -382,6 +383,44 @@ test("endpoints show no secret, which has a route of its own that is not cached"
   expect([secret.json, secret.headers.get("cache-control")]).toEqual([{ secret: "whsec_x" }, "no-store"]);
   expect((await call("POST", "/webhook/endpoints/default/resume")).json).toMatchObject({ state: "enabled" });
   expect((await call("GET", "/webhook/endpoints/other")).status).toBe(404);
+});
+
+test("every route is in the OpenAPI document, and nothing else is", async () => {
+  const { status, json } = await call("GET", "/openapi.json", { headers: {} });
+  expect(status).toBe(200);
+  const described = Object.entries((json as { paths: Record<string, object> }).paths).flatMap(
+    ([path, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const served = createApp(deps).middleware.flatMap((one) => {
+    const { router } = one as { router?: { stack: { methods: string[]; path: unknown }[] } };
+    return (router?.stack ?? []).flatMap(({ methods, path }) =>
+      typeof path === "string" ? methods.map((method) => `${method} ${path}`) : [],
+    );
+  });
+  const plain = served
+    .filter((route) => !/^HEAD|\/end_user\/|\/ui\/api\/| \/$/.test(route))
+    .map((route) => route.replace(":requestId", "{request_id}").replace(/:(\w+)/g, "{$1}"))
+    // Told with their other spelling.
+    .filter((route) => !/ \/(chat\/completions|models|health\/liveness)$/.test(route));
+  expect(plain.length).toBeGreaterThan(40);
+  expect(plain.toSorted()).toEqual(described.toSorted());
+});
+
+test("the document's schemas are those of the requests, and the page shows each route", async () => {
+  const { json } = await call("GET", "/openapi.json", { headers: {} });
+  const { paths } = json as {
+    paths: Record<string, Record<string, { requestBody?: object; parameters: { name: string }[] }>>;
+  };
+  const body = JSON.stringify(paths["/customer/new"]?.["post"]?.requestBody);
+  for (const field of ["user_id", "max_budget", "model_max_budget", "allowed_model_region"]) {
+    expect(body).toContain(`"${field}"`);
+  }
+  const names = paths["/customer/list"]?.["get"]?.parameters.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(["limit", "cursor", "search", "sort", "order"]));
+  const page = await fetch(`${base}/docs`);
+  const html = await page.text();
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+  for (const path of Object.keys(paths)) expect(html).toContain(path);
 });
 
 test("health needs no key, and readiness follows store and queue", async () => {

@@ -40,13 +40,13 @@ const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
   cursor: z.string().nullable().default(null),
 });
-const listQuery = pageQuery.extend({
+export const budgetListQuery = pageQuery.extend({
   usage: z
     .enum(["true", "false"])
     .transform((text) => text === "true")
     .default(false),
 });
-const auditQuery = z.strictObject({
+export const auditQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
   cursor: z.string().nullable().default(null),
   target_id: z.string().nullable().default(null),
@@ -67,7 +67,7 @@ export function budgetRoutes(router: Router<RequestState>, { budgets, listAudit 
     ctx.body = await budgets.settings(requiredQuery(ctx.query, "budget_id"));
   });
   router.get("/budget/list", async (ctx: AppContext) => {
-    sendPage(ctx, await budgets.list(readQuery(ctx, listQuery)));
+    sendPage(ctx, await budgets.list(readQuery(ctx, budgetListQuery)));
   });
   router.post("/budget/preview", async (ctx: AppContext) => {
     const { budget_id: id, max_budget: max } = await readJson(ctx, previewBudgetSchema);

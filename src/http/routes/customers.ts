@@ -54,7 +54,7 @@ export const customerOrder = {
   order: z.enum(["asc", "desc"]).default("asc"),
 } as const;
 
-const listQuery = z.strictObject({
+export const customerListQuery = z.strictObject({
   limit,
   cursor: z.string().nullable().default(null),
   held: flag.default(false),
@@ -109,7 +109,7 @@ export function customerRoutes(router: Router<RequestState>, { customers }: Cust
   });
 
   router.get(both("list"), async (ctx: AppContext) => {
-    const { budget_id: budgetId, ...query } = readQuery(ctx, listQuery);
+    const { budget_id: budgetId, ...query } = readQuery(ctx, customerListQuery);
     sendPage(ctx, await customers.list({ ...query, budgetId }));
   });
 }

@@ -36,7 +36,7 @@ const instant = z.iso
   .transform((text) => new Date(text));
 const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(100);
 
-const deliveriesQuery = z.strictObject({
+export const deliveriesQuery = z.strictObject({
   endpoint_id: z.string().nullable().default(null),
   customer_id: z.string().nullable().default(null),
   event: types.nullable().default(null),
@@ -47,7 +47,7 @@ const deliveriesQuery = z.strictObject({
   cursor: timeCursor.nullable().default(null),
 });
 
-const replayBody = z
+export const replayBody = z
   .strictObject({
     endpoint_id: z.string().min(1),
     from: instant,
@@ -58,8 +58,8 @@ const replayBody = z
   })
   .refine((body) => body.from <= body.to, { message: "'from' must not be after 'to'", path: ["from"] });
 
-const eventsQuery = z.strictObject({ after: timeCursor.nullable().default(null), limit });
-const customerEventsQuery = z.strictObject({
+export const eventsQuery = z.strictObject({ after: timeCursor.nullable().default(null), limit });
+export const customerEventsQuery = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
   limit,
 });
