@@ -23,6 +23,9 @@ beforeEach(async () => {
   // A port of its own: whoever is started again must be found where it was.
   const scene = await startScene(["steady"], { env: { PORT: String(await freePort(LOOPBACK)) } });
   ({ receiver, stack } = scene);
+  // A dead worker's claims lapse after the longest attempt that its endpoint allows: a short one is waited for less.
+  const shorter = { method: "PATCH", body: JSON.stringify({ timeout_ms: 5000 }) };
+  expect((await stack.fetch("/webhook/endpoints/default", shorter)).status).toBe(200);
   load = new Load(stack, { model: "steady", clients: CLIENTS, customers: CUSTOMERS });
   return async () => {
     await load.stop();
