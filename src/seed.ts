@@ -74,12 +74,7 @@ async function run(args: Arguments): Promise<void> {
       ...sizes,
       keyHash: hashApiKey(config.masterKey),
       defaults: config.budgets,
-      planner: {
-        serializeCharge: serializeSpendTracked,
-        serializeBudget: serializeBudgetEvent,
-        gathers: () => false,
-        keepDeliveriesMs: config.webhooks.keepDeliveriesMs,
-      },
+      planner: { serializeCharge: serializeSpendTracked, serializeBudget: serializeBudgetEvent },
       progress: progressLine(),
     });
   } finally {

@@ -27,7 +27,7 @@ export async function reviewTiers(deps: ReviewTiersDeps): Promise<void> {
 export async function reviewTier(deps: ReviewTiersDeps, review: TierReviewDoc): Promise<void> {
   const { customers, tierReviews } = deps.store.collections;
   const { _id: budgetId, since, isDeleted } = review;
-  const tier = isDeleted ? { budgetId } : tierFilter(deps, budgetId);
+  const tier = isDeleted ? { budgetId, deletedAt: null } : tierFilter(deps, budgetId);
   const mark = async (ids: readonly string[]): Promise<void> => {
     const now = deps.now();
     const change: UpdateFilter<CustomerDoc> = isDeleted
@@ -36,7 +36,13 @@ export async function reviewTier(deps: ReviewTiersDeps, review: TierReviewDoc): 
     await customers.updateMany({ ...tier, _id: { $in: [...ids] } }, change);
   };
   let ids: string[] = [];
-  for await (const { _id } of customers.find(tier).project<{ _id: string }>({ _id: 1 }).batchSize(CHUNK)) {
+  // The fullest first: their limits are the ones that are passed.
+  const members = customers
+    .find(tier)
+    .sort({ utilization: -1, _id: -1 })
+    .project<{ _id: string }>({ _id: 1 })
+    .batchSize(CHUNK);
+  for await (const { _id } of members) {
     ids.push(_id);
     if (ids.length < CHUNK) continue;
     await mark(ids);

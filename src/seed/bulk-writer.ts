@@ -15,6 +15,7 @@ export class BulkWriter {
   /** The day that is gathered; earlier ones are written. */
   #day = "";
   #refusedAt = new Date(0);
+  #away: Promise<unknown> = Promise.resolve();
   readonly #refusals;
 
   constructor(store: Store) {
@@ -47,6 +48,15 @@ export class BulkWriter {
     await this.#writeEvents();
     await this.#writeDaily();
     await this.#refusals.flush();
+    await this.#away;
+  }
+
+  /** One write is away while the next is gathered. Throws what the one before has thrown. */
+  async #send(write: () => Promise<unknown>): Promise<void> {
+    await this.#away;
+    this.#away = write();
+    // Whoever waits for it next sees its failure.
+    this.#away.catch(() => {});
   }
 
   #addDaily(row: DailySpendDoc): void {
@@ -65,8 +75,9 @@ export class BulkWriter {
 
   async #writeEvents(): Promise<void> {
     if (this.#events.length === 0) return;
-    await this.#store.collections.events.insertMany(this.#events, { ordered: false });
+    const events = this.#events;
     this.#events = [];
+    await this.#send(() => this.#store.collections.events.insertMany(events, { ordered: false }));
   }
 
   async #writeDaily(): Promise<void> {
@@ -74,7 +85,8 @@ export class BulkWriter {
     this.#daily = new Map();
     const { dailySpend, dailyTotals } = this.#store.collections;
     for (let from = 0; from < rows.length; from += BulkWriter.SIZE) {
-      await dailySpend.insertMany(rows.slice(from, from + BulkWriter.SIZE), { ordered: false });
+      const some = rows.slice(from, from + BulkWriter.SIZE);
+      await this.#send(() => dailySpend.insertMany(some, { ordered: false }));
     }
     const totals = sumByDayAndModel(rows).map((total) => ({
       _id: JSON.stringify([total.day, total.model, SHARD]),

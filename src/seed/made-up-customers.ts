@@ -18,10 +18,10 @@ interface Tier {
 }
 
 const TIERS: readonly Tier[] = [
-  { id: "free", usd: 0.5, softUsd: null, rpm: 10 },
-  { id: "starter", usd: 5, softUsd: 4, rpm: 60 },
-  { id: "team", usd: 25, softUsd: 20, rpm: 120 },
-  { id: "business", usd: 150, softUsd: null, rpm: 600 },
+  { id: "free", usd: 0.1, softUsd: null, rpm: 10 },
+  { id: "starter", usd: 1, softUsd: 0.8, rpm: 60 },
+  { id: "team", usd: 10, softUsd: 8, rpm: 120 },
+  { id: "business", usd: 100, softUsd: null, rpm: 600 },
   { id: "enterprise", usd: 2000, softUsd: 1500, rpm: null },
 ];
 

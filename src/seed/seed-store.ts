@@ -12,6 +12,9 @@ import { callTimes, madeUpCharge, MEAN_CALL_USD, pickRank, shareOf } from "./mad
 import { madeUpBudgets, madeUpCustomers, type MadeUpCustomer } from "./made-up-customers.ts";
 import { createRandom, type Random } from "./random.ts";
 
+/** How events are put into words. */
+type EventTexts = Pick<EventPlanner, "serializeCharge" | "serializeBudget">;
+
 export interface SeedOptions {
   readonly customers: number;
   readonly charges: number;
@@ -24,7 +27,7 @@ export interface SeedOptions {
   readonly keyHash: string;
   readonly defaults: TermsDefaults & { readonly defaultBudgetId: string | null };
   /** The events' texts; nobody is to be told of them. */
-  readonly planner: Omit<EventPlanner, "endpointsFor">;
+  readonly planner: EventTexts;
   readonly progress: (what: string, done: number, of: number) => void;
 }
 
@@ -211,6 +214,6 @@ function customerDoc(
   };
 }
 
-function withoutEndpoints(planner: Omit<EventPlanner, "endpointsFor">): EventPlanner {
-  return { ...planner, endpointsFor: () => [] };
+function withoutEndpoints(planner: EventTexts): EventPlanner {
+  return { ...planner, endpointsFor: () => [], gathers: () => false, keepDeliveriesMs: 0 };
 }

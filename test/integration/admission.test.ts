@@ -187,6 +187,28 @@ test("the holds of a dead process expire, and the store is asked what it had cha
   await admitted(alive, limits({ max: USD, need: USD / 2n }));
 });
 
+test("what is held can be read: of living holds, and of the budget only", async () => {
+  const one = open();
+  expect(await one.held(["ada", "bob"])).toEqual([0n, 0n]);
+  const first = await admitted(one, limits({ max: 5n * USD, need: USD }));
+  const second = await admitted(one, limits({ max: 5n * USD, need: USD / 2n }));
+  const ofModel = {
+    name: "model:m",
+    maxNano: USD,
+    needNano: 7n,
+    fallbackNano: 7n,
+    minNano: 7n,
+    soft: false,
+  };
+  await admitted(one, limits({ buckets: [ofModel] }));
+  expect(await one.held(["bob", "ada"])).toEqual([0n, (USD * 3n) / 2n]);
+  one.release(second);
+  expect(await one.held(["ada"])).toEqual([USD]);
+  const [key] = await redis.keys("spendhook:*:holds");
+  await redis.zadd(key!, Date.now() - 1, first);
+  expect(await one.held(["ada"])).toEqual([0n]);
+});
+
 test("a charge on the disk keeps its exact cost held, for ever, until it is committed", async () => {
   const one = open();
   const id = await admitted(one, limits({ max: USD, need: USD }));
@@ -276,6 +298,7 @@ test("while redis is away nothing is known", async () => {
     log: quiet,
   });
   expect(await lost.admit(nextId(), "ada", limits({ max: USD }))).toEqual({ kind: "unknown" });
+  expect(await lost.held(["ada"])).toBeNull();
   lost.release("req_x");
   away.disconnect();
 });

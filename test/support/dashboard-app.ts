@@ -45,6 +45,7 @@ export interface DashboardAppOptions {
   readonly proxies?: number;
   readonly litellmSettings?: object;
   readonly dashboardDir?: string;
+  readonly liveHeartbeatMs?: number;
 }
 
 /** Proxies in this process, wired as in production, on a store and a Redis of their own. */
@@ -89,9 +90,13 @@ export class DashboardApp {
     return app;
   }
 
-  async #startProxy({ dashboardDir }: DashboardAppOptions): Promise<void> {
+  async #startProxy({ dashboardDir, liveHeartbeatMs }: DashboardAppOptions): Promise<void> {
     const proxy = composeProxy(this.config, QUIET);
-    const deps = { ...proxy.app, ...(dashboardDir !== undefined && { dashboardDir }) };
+    const deps = {
+      ...proxy.app,
+      ...(dashboardDir !== undefined && { dashboardDir }),
+      ...(liveHeartbeatMs !== undefined && { liveHeartbeatMs }),
+    };
     const serving = await serve(createApp(deps).callback(), { port: 0, host: "127.0.0.1" });
     this.#running.push({ proxy, serving });
     const at = this.#running.length - 1;

@@ -59,7 +59,10 @@ export function EventFilters({ filters, endpoints }: { filters: FilterState; end
 function DayFilter({ filters, name, label }: { filters: FilterState; name: "from" | "to"; label: string }) {
   return (
     <label class="filter-day">
-      <span>{label}</span>
+      <span>
+        {label}
+        <span class="visually-hidden"> (UTC day)</span>
+      </span>
       <input
         type="date"
         value={filters.get(name) ?? ""}

@@ -101,6 +101,7 @@ function ReplayProgress({ started, close }: { started: Replay; close: () => void
           <strong>{plural(matched, "event")}</strong> in this stretch. {plural(queued, "event")} queued
           {isDone ? "; that is all of it." : " so far …"}
         </p>
+        <p class="muted">What is on its way already is not queued again.</p>
       </div>
       <footer class="dialog-footer">
         <button type="button" class="button button-primary" onClick={close} data-autofocus>

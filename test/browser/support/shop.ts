@@ -4,6 +4,7 @@ import { connectStore } from "../../../src/store/connect.ts";
 import { serializeBudgetEvent, serializeSpendTracked } from "../../../src/webhooks/event-body.ts";
 import { LEDGER_OPTIONS, plainPlanner } from "../../support/ledger-parts.ts";
 import { MASTER_KEY } from "../../support/stack.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import type { Dashboard } from "./dashboard.ts";
 
 /** What the shop resells; the same names as the made-up past has. */
@@ -20,15 +21,27 @@ function mock(name: string, model: string, more: object = {}): object {
   return { model_name: name, litellm_params: params };
 }
 
-/** A company that resells models: its tiers, hundreds of customers, two months of calls, and some just now. */
-export async function seedShop(dashboard: Dashboard): Promise<void> {
-  const { stack } = dashboard;
+export interface ShopSize {
+  readonly customers: number;
+  readonly charges: number;
+  readonly days: number;
+}
+
+/** What in the shop is worth looking at. */
+export interface Shop {
+  /** Spends the most of those with a limit. */
+  readonly customer: string;
+  /** A delivered event. */
+  readonly delivery: string;
+}
+
+/** A company that resells models: its tiers and customers, weeks of calls, and some of them just now. */
+export async function seedShop(dashboard: Dashboard, size: ShopSize): Promise<Shop> {
+  const { stack, receiver } = dashboard;
   const store = connectStore({ url: stack.mongodbUrl, appName: "shop" });
   try {
     await seedStore(store, {
-      customers: 240,
-      charges: 15_000,
-      days: 60,
+      ...size,
       seed: 5,
       until: new Date(),
       keyHash: hashApiKey(MASTER_KEY),
@@ -48,4 +61,15 @@ export async function seedShop(dashboard: Dashboard): Promise<void> {
   for (const model of ["mistral", "gpt-4o", "mistral", "gpt-4o-mini"]) {
     await dashboard.chat("my-customer-id", model);
   }
+  await waitUntil("the events", () => receiver.accepted.length >= 4);
+  const read = async <T>(target: string): Promise<T> => (await (await stack.fetch(target)).json()) as T;
+  const rows = await read<{ user_id: string; max_budget: number | null }[]>(
+    "/customer/list?sort=spend&order=desc&limit=20",
+  );
+  const top = rows.find((row) => row.max_budget !== null);
+  const delivered = await waitUntil("a delivery that is known to have arrived", async () => {
+    const { data } = await read<{ data: { id: string }[] }>("/webhook/deliveries?state=delivered&limit=1");
+    return data[0]?.id;
+  });
+  return { customer: top!.user_id, delivery: delivered };
 }

@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import type { Document } from "bson";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decode, encode } from "../../../src/embedded/store/bson-codec.ts";
+import { choosePlan } from "../../../src/embedded/store/choose-plan.ts";
 import { createIndex } from "../../../src/embedded/store/catalog.ts";
 import type { Collection } from "../../../src/embedded/store/catalog.ts";
 import { countRows } from "../../../src/embedded/store/commands/read-commands.ts";
@@ -182,5 +183,39 @@ describe("the plan", () => {
     const collection = fill([], [due]);
     expect(planQuery(collection, compileFilter({ state: "p", dueAt: { $lte: 5 } }), []).exact).toBe(true);
     expect(planQuery(collection, compileFilter({ state: "p", other: 1 }), []).exact).toBe(false);
+  });
+});
+
+describe("the first few in an order", () => {
+  const documents = Array.from({ length: 2000 }, (_, at) => ({
+    tier: at % 100 === 0 ? "small" : "large",
+    at: (at * 7) % 2000,
+  }));
+  const indexes = [{ key: { tier: 1 } }, { key: { at: 1 } }];
+
+  test.each([
+    ["few match: they are found and sorted", "small", 10, ["tier"]],
+    ["most match: the order is walked until enough have", "large", 10, ["at"]],
+    ["all are wanted: they are found and sorted", "large", Number.POSITIVE_INFINITY, ["tier"]],
+  ])("%s", (_what, tier, limit, expected) => {
+    const collection = fill(documents, indexes);
+    const query = queryOf({ tier }, { at: 1 }, limit);
+    const plan = choosePlan(storage.writer, collection, { ...query, count: limit });
+    expect(plan.index?.fields.map(({ path }) => path)).toEqual(expected);
+    const found = [...readRows(reading(), collection, query)].map(({ bytes }) => Number(decode(bytes)["at"]));
+    const all = documents.filter((document) => document.tier === tier).map(({ at }) => at);
+    expect(found).toEqual(all.toSorted((a, b) => a - b).slice(0, limit));
+  });
+
+  test("a rare condition is looked up, though another index has the order", () => {
+    const rare = documents.map((document, at) => ({ ...document, gone: null, rare: at % 500 === 3 }));
+    const collection = fill(rare, [
+      { key: { gone: 1, at: 1 } },
+      { key: { rare: 1 }, partialFilterExpression: { rare: true } },
+    ]);
+    const query = queryOf({ gone: null, rare: true }, { at: 1 }, 10);
+    const plan = choosePlan(storage.writer, collection, { ...query, count: 10 });
+    expect(plan.index?.fields.map(({ path }) => path)).toEqual(["rare"]);
+    expect([...readRows(reading(), collection, query)]).toHaveLength(4);
   });
 });
