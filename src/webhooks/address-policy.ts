@@ -23,11 +23,19 @@ export function isAllowedAddress(address: string, policy: AddressPolicy): boolea
   if (!ipaddr.isValid(address)) return false;
   if (policy.allowPrivate) return true;
   const parsed = ipaddr.process(address);
-  if (parsed.range() === "unicast") return true;
+  if (isPublic(parsed)) return true;
   return policy.allowCidrs.some((cidr) => {
     const range = ipaddr.parseCIDR(cidr);
     return range[0].kind() === parsed.kind() && parsed.match(range);
   });
+}
+
+/** All of IPv6 that is given out (RFC 4291); outside it lie old ways to write IPv4, such as ::127.0.0.1. */
+const GLOBAL_UNICAST_6 = ipaddr.IPv6.parseCIDR("2000::/3");
+
+function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  if (address.range() !== "unicast") return false;
+  return address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST_6);
 }
 
 /**
@@ -40,7 +48,7 @@ export function guardedLookup(policy: AddressPolicy, resolve: typeof dnsLookup =
     resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
       const first = addresses?.[0];
       if (error !== null || first === undefined) {
-        callback(error ?? new Error("The name has no address"), "", 0);
+        callback(error ?? noAddress(), "", 0);
       } else if (!addresses.every(({ address }) => isAllowedAddress(address, policy))) {
         callback(
           new AddressRefusedError(`${hostname} resolves to an address that webhooks may not go to`),
@@ -56,6 +64,10 @@ export function guardedLookup(policy: AddressPolicy, resolve: typeof dnsLookup =
   };
 }
 
+function noAddress(): Error {
+  return Object.assign(new Error("The name has no address"), { code: "ENODATA" });
+}
+
 /** Ports of services that live inside networks and never receive webhooks. */
 const REFUSED_PORTS = new Set([
   22, 23, 25, 53, 110, 143, 389, 445, 1433, 2375, 3306, 5432, 6379, 9200, 11211, 27017,
@@ -67,6 +79,8 @@ const REFUSED_PORTS = new Set([
  */
 export function refuseUrl(text: string, policy: AddressPolicy): string | null {
   if (!URL.canParse(text)) return "is not a URL";
+  // Programs differ in what they make of these: what was checked must be what is meant.
+  if (/[\s\\\p{Cc}]/u.test(text)) return "must not contain spaces, line breaks or backslashes";
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") return "must be an https URL";
   if (url.protocol === "http:" && !policy.allowPrivate && policy.allowCidrs.length === 0) {

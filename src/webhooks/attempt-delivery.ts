@@ -92,7 +92,7 @@ export class DeliveryAttempter {
     const verdict = classifyAttempt(posted.result, scheduled, { schedule, random: random() });
     const row = attemptRow(posted, { number, startedAt, manual, verdict, signed });
     await this.#records.add(decided(claimed, verdict, row, now()));
-    this.#logAttempt(claimed, row, verdict);
+    this.#logAttempt(claimed, { row, verdict, resent: posted.resent });
     const durationMs = posted.timing.totalMs;
     const lagMs = Math.max(0, now().getTime() - delivery.createdAt.getTime());
     return { kind: "tried", verdict, durationMs, lagMs, attempts: number };
@@ -112,7 +112,10 @@ export class DeliveryAttempter {
     return { posted, signed };
   }
 
-  #logAttempt({ delivery }: ClaimedDelivery, row: AttemptDoc, verdict: Verdict): void {
+  #logAttempt(
+    { delivery }: ClaimedDelivery,
+    { row, verdict, resent }: { row: AttemptDoc; verdict: Verdict; resent: boolean },
+  ): void {
     const fields = {
       deliveryId: delivery._id,
       eventId: delivery.eventId,
@@ -122,6 +125,7 @@ export class DeliveryAttempter {
       status: row.status,
       durationMs: row.durationMs,
       next: verdict.next,
+      ...(resent && { resent }),
     };
     if (verdict.next === "exhausted") this.#deps.log.error(fields, "delivery.attempt");
     else this.#deps.log.info(fields, "delivery.attempt");

@@ -18,7 +18,7 @@ export function nameFailure(error: Error & { code?: string; event?: string; caus
   if (code === "ETIMEDOUT") return "connect_timeout";
   if (code.startsWith("HPE_") || code.startsWith("ERR_HTTP")) return "protocol_error";
   if (code === "ERR_INVALID_URL") return "invalid_url";
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return "tls_error";
+  if (code === "EPROTO" || /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return "tls_error";
   return "network_error";
 }
 

@@ -1,11 +1,11 @@
+import type { lookup as dnsLookup } from "node:dns";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import got, { type Request, type Response } from "got";
+import got from "got";
 import type { AttemptTimingDoc } from "../store/webhook-documents.ts";
 import { type AddressPolicy, guardedLookup, refuseUrl } from "./address-policy.ts";
 import type { AttemptResult } from "./classify-attempt.ts";
-import { nameFailure } from "./name-failure.ts";
-import { parseRetryAfter } from "./retry-schedule.ts";
+import { BODY_TIMEOUT_MS, readAttempt, type Sent } from "./read-attempt.ts";
 
 /** What one attempt sends, and how long it waits for the response headers. */
 export interface Outgoing {
@@ -19,6 +19,8 @@ export interface Outgoing {
 export interface Posted {
   readonly result: AttemptResult;
   readonly timing: AttemptTimingDoc;
+  /** It was sent twice: the first time over an open connection that the receiver had just given up. */
+  readonly resent: boolean;
 }
 
 /** One POST to a receiver; never throws, and ends within its time-outs whatever the receiver does. */
@@ -29,37 +31,39 @@ export interface Poster {
   close(): void;
 }
 
-const BODY_TIMEOUT_MS = 3000;
-const READ_BYTES = 16 * 1024;
-const KEEP_BYTES = 4 * 1024;
-
 /** The longest that an attempt with this wait for headers can take. */
 export function attemptTimeoutMs(headersMs: number): number {
   return headersMs + BODY_TIMEOUT_MS;
 }
 
+/** Shorter than the 5 s after which many servers close an idle connection. */
+const IDLE_SOCKET_MS = 4000;
+
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+function openAgents(keepAlive: boolean): Agents {
+  const options = { keepAlive, maxFreeSockets: 64, scheduling: "lifo", timeout: IDLE_SOCKET_MS } as const;
+  return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, minVersion: "TLSv1.2" }) };
+}
+
 /**
  * The verdict is fixed by the status line: a body that is slow, huge, broken or compressed changes
- * nothing and is cut off. Redirects are never followed.
+ * nothing and is cut off. Redirects are never followed. An event that meets an idle connection in the moment
+ * of its end is sent once more, over a new one. `resolve` is the system's look-up of names unless given.
  */
-export function createPoster(policy: AddressPolicy): Poster {
-  // Idle sockets are dropped before the usual 5 s of servers, so that a POST does not meet a closing one.
-  const options = { keepAlive: true, maxFreeSockets: 64, scheduling: "lifo", timeout: 30_000 } as const;
-  const http = new HttpAgent(options);
-  const https = new HttpsAgent({ ...options, minVersion: "TLSv1.2" });
-  const lookup = guardedLookup(policy);
-  return {
-    post: ({ url, body, headers, timeoutMs }) => {
-      if (refuseUrl(url, policy) !== null) {
-        return Promise.resolve({
-          result: { kind: "failure", code: "address_refused" },
-          timing: { dnsMs: null, tcpMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 },
-        });
-      }
-      const request = got.stream.post(url, {
+export function createPoster(policy: AddressPolicy, resolve?: typeof dnsLookup): Poster {
+  const kept = openAgents(true);
+  const single = openAgents(false);
+  const lookup = guardedLookup(policy, resolve);
+  const send = ({ url, body, headers, timeoutMs }: Outgoing, agent: Agents): Promise<Sent> =>
+    readAttempt(
+      got.stream.post(url, {
         body,
         headers: { ...headers, "accept-encoding": "identity" },
-        agent: { http, https },
+        agent,
         dnsLookup: lookup,
         decompress: false,
         followRedirect: false,
@@ -72,84 +76,27 @@ export function createPoster(policy: AddressPolicy): Poster {
           response: timeoutMs,
           request: attemptTimeoutMs(timeoutMs),
         },
-      });
-      return readAttempt(request);
+      }),
+    );
+  return {
+    post: async (outgoing) => {
+      if (refuseUrl(outgoing.url, policy) !== null) return REFUSED;
+      const { stale, result, timing } = await send(outgoing, kept);
+      if (!stale) return { result, timing, resent: false };
+      const again = await send(outgoing, single);
+      return { result: again.result, timing: again.timing, resent: true };
     },
     close: () => {
-      http.destroy();
-      https.destroy();
+      for (const agents of [kept, single]) {
+        agents.http.destroy();
+        agents.https.destroy();
+      }
     },
   };
 }
 
-function readAttempt(request: Request): Promise<Posted> {
-  const startedAt = performance.now();
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let timer: NodeJS.Timeout | undefined;
-    let response: Response | undefined;
-    const end = (result: AttemptResult): void =>
-      resolve({ result, timing: timingOf(request, performance.now() - startedAt) });
-    const finish = (): void => {
-      if (response === undefined) return;
-      clearTimeout(timer);
-      end({
-        kind: "response",
-        status: response.statusCode,
-        retryAfterMs: parseRetryAfter(headerText(response.headers["retry-after"]), new Date()),
-        control: headerText(response.headers["webhook-delivery"])?.trim().toLowerCase() ?? null,
-        headers: plainHeaders(response.headers),
-        body: printable(Buffer.concat(chunks)),
-      });
-      if (!request.readableEnded) request.destroy();
-    };
-    request.once("response", (received: Response) => {
-      response = received;
-      timer = setTimeout(finish, BODY_TIMEOUT_MS);
-    });
-    request.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= READ_BYTES) finish();
-    });
-    request.once("end", finish);
-    request.once("close", finish);
-    request.on("error", (error: Error & { code?: string; event?: string }) => {
-      if (response === undefined) end({ kind: "failure", code: nameFailure(error) });
-      else finish();
-    });
-  });
-}
-
-/** got's own clock readings; a phase that an open connection does not need is null. */
-function timingOf(request: Request, totalMs: number): AttemptTimingDoc {
-  const phases = request.timings?.phases ?? {};
-  const ms = (phase: number | undefined): number | null => (phase === undefined ? null : Math.round(phase));
-  return {
-    dnsMs: ms(phases.dns),
-    tcpMs: ms(phases.tcp),
-    tlsMs: ms(phases.tls),
-    firstByteMs: ms(phases.firstByte),
-    totalMs: Math.round(totalMs),
-  };
-}
-
-function plainHeaders(headers: Response["headers"]): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, printable(Buffer.from(String(value)))]],
-    ),
-  );
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
-}
-
-/** At most 4 KiB, cut at a character, without control characters. */
-function printable(bytes: Buffer): string {
-  const text = new TextDecoder("utf-8").decode(bytes.subarray(0, KEEP_BYTES), { stream: true });
-  // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, "");
-}
+const REFUSED: Posted = {
+  result: { kind: "failure", code: "address_refused" },
+  timing: { dnsMs: null, tcpMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 },
+  resent: false,
+};
