@@ -122,7 +122,7 @@ test("refused calls are counted by reason within seconds, with what they would h
     await app.chat("barred", {}, 0),
   ];
   expect(refused.map(({ status }) => status)).toEqual([422, 422, 400]);
-  const { needed } = (refused[0]?.json as { error: { budget: { needed: number } } }).error.budget;
+  const { needed } = (refused[0]!.json as { error: { budget: { needed: number } } }).error.budget;
   // Its own mistakes are nobody's refusals.
   expect((await app.chat("poor", { model: "no-such-model" })).status).toBe(404);
   await waitUntil("the refusals of both proxies", async () => {
