@@ -50,8 +50,10 @@ export function EventFilters({ filters, endpoints }: { filters: FilterState; end
         label="Endpoint"
         choices={choose("Any endpoint", endpoints)}
       />
-      <DayFilter filters={filters} name="from" label="From" />
-      <DayFilter filters={filters} name="to" label="to" />
+      <div class="filter-days">
+        <DayFilter filters={filters} name="from" label="From" />
+        <DayFilter filters={filters} name="to" label="to" />
+      </div>
     </div>
   );
 }
