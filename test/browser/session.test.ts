@@ -53,6 +53,19 @@ test("a session that ends asks for the key over the page, and what was submitted
   await page.context().close();
 });
 
+test("signing in anew in another tab keeps the first one going, writes included", async () => {
+  const page = await dashboard.open("budgets");
+  await page.getByRole("heading", { name: "Budgets" }).waitFor();
+  await page
+    .context()
+    .request.post(`${dashboard.stack.baseUrl}/ui/api/session`, { data: { key: MASTER_KEY } });
+  await page.getByRole("button", { name: "+ Create Budget" }).click();
+  await page.getByLabel("Budget ID").fill("from-the-first-tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("row", { name: /^from-the-first-tab/ }).waitFor();
+  await page.context().close();
+});
+
 // Setup     an open customer; then every process of the service is killed.
 // Timeline  it is started again at the same port, with the same data.
 // Proves    the loss is said, a form keeps what was typed while the server was away, and figures are

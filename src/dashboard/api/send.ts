@@ -50,14 +50,15 @@ export function createSend(fetch: typeof globalThis.fetch, session: Session): Se
 
   return async <T>(request: ApiRequest): Promise<Answer<T>> => {
     let answer = await attempt(request);
-    while (answer.status === 401) {
-      await session.expire();
+    let isRenewed = false;
+    while (answer.status === 401 || (answer.status === 403 && !isRenewed)) {
+      if (answer.status === 401) await session.expire();
+      else {
+        // Another tab has signed in anew: its token is ours as well.
+        isRenewed = true;
+        await session.resume();
+      }
       request.signal?.throwIfAborted();
-      answer = await attempt(request);
-    }
-    // Another tab has signed in anew: its token is ours as well.
-    if (answer.status === 403 && request.method !== undefined) {
-      await session.resume();
       answer = await attempt(request);
     }
     const text = await answer.text();

@@ -9,6 +9,12 @@ export function ExpiredDialog() {
   const element = useRef<HTMLDialogElement>(null);
   const leave = useAction(() => session.signOut());
   useEffect(() => {
+    // Someone may have signed in in another tab meanwhile.
+    const look = (): void => void session.resume();
+    window.addEventListener("focus", look);
+    return () => window.removeEventListener("focus", look);
+  }, [session]);
+  useEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();

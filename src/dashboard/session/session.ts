@@ -11,7 +11,7 @@ export type SessionState = "checking" | "signed_out" | "open" | "expired" | "unr
 export interface Session {
   readonly state: Pick<Observable<SessionState>, "get" | "listen">;
   readonly csrfToken: () => string;
-  /** Asks the server whether the cookie is still good. */
+  /** Asks the server whether the cookie is good. A page that is in use stays. */
   readonly resume: () => Promise<void>;
   /** Throws ApiError for a wrong key, or too many of them. */
   readonly signIn: (key: string) => Promise<void>;
@@ -40,9 +40,10 @@ export function createSession(fetch: typeof globalThis.fetch): Session {
     csrfToken: () => csrf,
     resume: async () => {
       const answer = await fetch(PATH).catch(() => null);
+      const isIn = state.get() === "open" || state.get() === "expired";
       if (answer?.ok) await open(answer);
-      else if (answer?.status === 401) state.set("signed_out");
-      else state.set("unreachable");
+      else if (answer?.status === 401) state.set(isIn ? "expired" : "signed_out");
+      else if (!isIn) state.set("unreachable");
     },
     signIn: async (key) => {
       const headers = { "content-type": "application/json" };

@@ -52,6 +52,7 @@ export class Dashboard {
 
   static async start({ models = [MISTRAL], env = {} }: DashboardOptions = {}): Promise<Dashboard> {
     if (!existsSync(BUILT)) throw new Error("The dashboard has not been built: npm run build");
+    const browser = await launchChromium();
     const secret = newWebhookSecret();
     const receiver = await Receiver.start(secret);
     const stack = await Stack.start({
@@ -67,7 +68,7 @@ export class Dashboard {
         ...env,
       },
     });
-    return new Dashboard({ stack, receiver, browser: await launchChromium() });
+    return new Dashboard({ stack, receiver, browser });
   }
 
   url(place = ""): string {
