@@ -184,6 +184,17 @@ test("a customer with any id has a page of its own", async () => {
   await page.context().close();
 });
 
+test("a dialog that the browser closes by itself is closed for the page, too", async () => {
+  const page = await dashboard.open("customers");
+  for (const _ of [1, 2]) {
+    await page.getByRole("button", { name: "New Customer" }).click();
+    await page.getByLabel("Customer ID").waitFor();
+    await page.evaluate(() => document.querySelector("dialog")?.close());
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
+  await page.context().close();
+});
+
 test("a customer that is not there is told with the call that would make one", async () => {
   const page = await dashboard.open("customer?id=ghost");
   await page.getByText("There is no such customer").waitFor();

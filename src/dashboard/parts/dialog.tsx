@@ -16,6 +16,7 @@ interface DialogProps {
  */
 export function Dialog({ title, close, kind = "modal", children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
+  const isShown = useRef(true);
   const titleId = useId();
   useEffect(() => {
     const dialog = element.current;
@@ -24,6 +25,7 @@ export function Dialog({ title, close, kind = "modal", children }: DialogProps) 
     const first = dialog?.querySelector<HTMLElement>("[data-autofocus]");
     (first ?? dialog?.querySelector("h2"))?.focus();
     return () => {
+      isShown.current = false;
       dialog?.close();
       returnFocus(opener);
     };
@@ -37,6 +39,10 @@ export function Dialog({ title, close, kind = "modal", children }: DialogProps) 
         // Chromium's own closing would leave the component on show.
         event.preventDefault();
         if (event.target === element.current) close();
+      }}
+      // Browsers may close a dialog without asking first.
+      onClose={(event) => {
+        if (isShown.current && event.target === element.current) close();
       }}
     >
       <header class="dialog-header">
