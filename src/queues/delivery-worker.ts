@@ -43,7 +43,7 @@ export function runDeliveryWorker(deps: DeliveryWorkerDeps): RunningWorker {
     stalledInterval: STALLED_INTERVAL_MS,
     maxStalledCount: MAX_STALLED,
     removeOnComplete: { count: 0 },
-    removeOnFail: { count: 1000 },
+    removeOnFail: { count: 0 },
   });
   worker.on("error", (error) => log.warn(errorFields(error), "worker.error"));
   worker.on("failed", (job, error) => {
