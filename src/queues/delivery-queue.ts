@@ -27,7 +27,8 @@ export interface DeliveryQueue {
   readonly close: () => Promise<void>;
 }
 
-const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: 1000, attempts: 1 };
+// A job that is kept, also one that failed, would keep the next of its name out of the queue.
+const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
 const MAX_BULK = 1000;
 
 interface NamedJob {

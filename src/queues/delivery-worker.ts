@@ -5,8 +5,8 @@ import { DELIVERIES_QUEUE, type DeliveryJob, deliveryJob, QUEUE_PREFIX } from ".
 
 export interface DeliveryWorkerDeps {
   readonly connection: Redis;
-  /** Hears of an endpoint's deliveries that are due; resolves when there is room for more. */
-  readonly offer: (endpointId: string, deliveryIds: readonly string[]) => Promise<void>;
+  /** Hears of an endpoint's deliveries that are due; must not throw. */
+  readonly offer: (endpointId: string, deliveryIds: readonly string[]) => void;
   readonly log: Log;
 }
 
@@ -27,10 +27,13 @@ const MAX_STALLED = 20;
  */
 export function runDeliveryWorker(deps: DeliveryWorkerDeps): RunningWorker {
   const { log } = deps;
-  const run = async (job: Job<DeliveryJob>): Promise<void> => {
+  const run = (job: Job<DeliveryJob>): Promise<void> => {
     const parsed = deliveryJob.safeParse(job.data);
-    if (!parsed.success) throw new UnrecoverableError("The job's data is not a delivery job");
-    await deps.offer(parsed.data.endpointId, parsed.data.deliveryIds);
+    if (!parsed.success) {
+      return Promise.reject(new UnrecoverableError("The job's data is not a delivery job"));
+    }
+    deps.offer(parsed.data.endpointId, parsed.data.deliveryIds);
+    return Promise.resolve();
   };
   const worker = new Worker<DeliveryJob>(DELIVERIES_QUEUE, run, {
     connection: deps.connection,
@@ -40,7 +43,7 @@ export function runDeliveryWorker(deps: DeliveryWorkerDeps): RunningWorker {
     stalledInterval: STALLED_INTERVAL_MS,
     maxStalledCount: MAX_STALLED,
     removeOnComplete: { count: 0 },
-    removeOnFail: { count: 1000 },
+    removeOnFail: { count: 0 },
   });
   worker.on("error", (error) => log.warn(errorFields(error), "worker.error"));
   worker.on("failed", (job, error) => {

@@ -21,7 +21,9 @@ export function rememberBriefly(
       if (entry !== undefined && nowMs() < entry.untilMs) return entry.endpoint;
       const endpoint = find(id);
       known.set(id, { endpoint, untilMs: nowMs() + FRESH_MS });
-      endpoint.catch(() => known.delete(id));
+      endpoint.catch(() => {
+        if (known.get(id)?.endpoint === endpoint) known.delete(id);
+      });
       return endpoint;
     },
     forget: (id) => {

@@ -4,7 +4,7 @@ import { isOverload } from "../classify-attempt.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { breakerState, FailureWatch, rampPerSecond } from "./breaker.ts";
 import type { LaneDeps } from "./lanes.ts";
-import type { Pace } from "./slots.ts";
+import { type Pace, Places, type Release } from "./slots.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 const MOST_WAITING = 1000;
@@ -35,6 +35,7 @@ export class Lane {
   readonly #limit = new AdaptiveLimit();
   readonly #watch = new FailureWatch();
   readonly #bucket: TokenBucket;
+  readonly #places: Places;
   /** Ids that were heard of; the store may know more. */
   #waiting: string[] = [];
   #moreInStore = false;
@@ -43,14 +44,16 @@ export class Lane {
   #again = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
-  #usualMs = 0;
+  /** After a failure of the store nothing begins before this. */
+  #restUntilMs = -Infinity;
+  #usualMs: number | null = null;
   #timedOut = false;
-  readonly #wake = (): void => this.#pump();
 
   constructor(deps: LaneDeps, endpointId: string) {
     this.#deps = deps;
     this.#endpointId = endpointId;
     this.#bucket = new TokenBucket(deps.nowMs());
+    this.#places = new Places(deps.slots, () => this.#pump());
   }
 
   /** How many ids wait in memory. */
@@ -86,23 +89,30 @@ export class Lane {
     }
     this.#pumping = true;
     this.#pass()
-      .catch((error: unknown) => {
-        // The store is away: what waits is there, and the sweep tells of it again.
-        this.#deps.failed(this.#endpointId, error);
-        this.#wakeIn(AFTER_FAILURE_MS);
-      })
+      .catch((error: unknown) => this.#rest(error))
       .finally(() => {
         this.#pumping = false;
-        if (!this.#again) return;
-        this.#again = false;
-        this.#pump();
+        if (this.#again) {
+          this.#again = false;
+          this.#pump();
+        } else {
+          this.#places.giveOn();
+        }
       });
   }
 
+  /** The store is away: what waits is there, and the sweep tells of what is forgotten here. */
+  #rest(error: unknown): void {
+    this.#deps.failed(this.#endpointId, error);
+    this.#restUntilMs = this.#deps.nowMs() + AFTER_FAILURE_MS;
+    this.#wakeIn(AFTER_FAILURE_MS);
+  }
+
   async #pass(): Promise<void> {
-    while (!this.#stopped) {
+    while (!this.#stopped && this.#deps.nowMs() >= this.#restUntilMs) {
       if (this.#waiting.length === 0 && !this.#moreInStore) return;
       const endpoint = await this.#deps.endpoint(this.#endpointId);
+      if (this.#stopped) return;
       const begun = endpoint !== null && (await this.#beginOne(endpoint));
       if (endpoint === null) this.#forget();
       if (!begun) return;
@@ -125,18 +135,16 @@ export class Lane {
     if (this.#waiting.length === 0) return this.#lookInStore();
     const release = this.#takePlace(endpoint, probing);
     if (release === null) return false;
-    const probeUntil = probing ? await this.#claimProbe(endpoint) : null;
-    const [id] = probing && probeUntil === null ? [] : this.#waiting.splice(0, 1);
+    const probeUntil = probing ? await this.#claimProbe(endpoint, release) : null;
+    const [id] = this.#stopped || (probing && probeUntil === null) ? [] : this.#waiting.splice(0, 1);
     if (id === undefined) release();
     else this.#run(id, { endpoint, probeUntil }, release);
     return true;
   }
 
-  #run(id: string, of: Sending, release: () => void): void {
+  #run(id: string, of: Sending, release: Release): void {
     const running = this.#attempt(id, of)
-      .catch((error: unknown) => {
-        this.#deps.failed(this.#endpointId, error);
-      })
+      .catch((error: unknown) => this.#rest(error))
       .finally(() => {
         this.#inFlight.delete(running);
         release();
@@ -150,7 +158,7 @@ export class Lane {
   }
 
   /** A token of its rate and a place in the worker; null: it is woken when both may be had. */
-  #takePlace(endpoint: EndpointDoc, probing: boolean): (() => void) | null {
+  #takePlace(endpoint: EndpointDoc, probing: boolean): Release | null {
     const rates = [endpoint.ratePerSecond, rampPerSecond(endpoint.breaker, this.#deps.now())];
     const rate = Math.min(...rates.map((one) => one ?? Infinity));
     if (Number.isFinite(rate)) {
@@ -160,17 +168,22 @@ export class Lane {
         return null;
       }
     }
-    const pace: Pace = probing || this.#timedOut || this.#usualMs > SLOW_MS ? "slow" : "fast";
-    const release = this.#deps.slots.take(pace, this.#wake);
+    const pace: Pace = probing || this.#timedOut || (this.#usualMs ?? 0) > SLOW_MS ? "slow" : "fast";
+    const release = this.#places.take(pace);
     if (release === null && Number.isFinite(rate)) this.#bucket.putBack();
     return release;
   }
 
   /** Until when this worker alone may try; null when another one does. */
-  async #claimProbe(endpoint: EndpointDoc): Promise<Date | null> {
-    const until = await this.#deps.breaker.claimProbe(endpoint, endpoint.timeoutMs + PROBE_MARGIN_MS);
-    this.#deps.forgetEndpoint(this.#endpointId);
-    return until;
+  async #claimProbe(endpoint: EndpointDoc, release: Release): Promise<Date | null> {
+    try {
+      return await this.#deps.breaker.claimProbe(endpoint, endpoint.timeoutMs + PROBE_MARGIN_MS);
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      this.#deps.forgetEndpoint(this.#endpointId);
+    }
   }
 
   async #lookInStore(): Promise<boolean> {
@@ -208,7 +221,8 @@ export class Lane {
 
   /** Draws the conclusions for the endpoint's room, pace and breaker. */
   async #learn({ endpoint, probeUntil }: Sending, { verdict, durationMs }: Tried): Promise<void> {
-    this.#usualMs += (durationMs - this.#usualMs) * SMOOTHING;
+    const usualMs = this.#usualMs ?? durationMs;
+    this.#usualMs = usualMs + (durationMs - usualMs) * SMOOTHING;
     const nowMs = this.#deps.nowMs();
     if (verdict.next === "delivered") {
       this.#timedOut = false;

@@ -43,9 +43,8 @@ export interface LaneDeps {
   readonly nowMs: () => number;
 }
 
-/** Ids in memory over all lanes: past it, jobs are left to other workers. */
+/** Ids in memory over all lanes: past it they are left in the store. */
 const MOST_WAITING = 5000;
-const ROOM_POLL_MS = 20;
 const TIDY_MS = 60_000;
 
 /** A worker's lanes, one for each endpoint that has something to send. */
@@ -62,15 +61,12 @@ export class Lanes {
   }
 
   /**
-   * Takes note of deliveries that are due (none given: of an endpoint that has some). Resolves as soon as
-   * there is room for more; what becomes of the deliveries is in the store.
+   * Takes note of deliveries that are due (none given: of an endpoint that has some), and never makes anyone
+   * wait: one endpoint's backlog is no reason to be late for another. What becomes of them is in the store.
    */
-  async offer(endpointId: string, deliveryIds: readonly string[]): Promise<void> {
+  offer(endpointId: string, deliveryIds: readonly string[]): void {
     if (this.#stopped) return;
-    this.#lane(endpointId).offer(deliveryIds);
-    while (!this.#stopped && this.#waiting() > MOST_WAITING) {
-      await new Promise((resolve) => setTimeout(resolve, ROOM_POLL_MS));
-    }
+    this.#lane(endpointId).offer(this.#waiting() > MOST_WAITING ? [] : deliveryIds);
   }
 
   /** Begins nothing more, and resolves when all attempts in flight have ended. */

@@ -1,0 +1,119 @@
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createDeliveryQueue, type DeliveryQueue } from "../../../src/queues/delivery-queue.ts";
+import { runDeliveryWorker } from "../../../src/queues/delivery-worker.ts";
+import { DELIVERIES_QUEUE, QUEUE_PREFIX } from "../../../src/queues/jobs.ts";
+import { connectRedis } from "../../../src/queues/redis.ts";
+import { createWorkerCount } from "../../../src/queues/worker-count.ts";
+import { openTestRedis } from "../../support/test-redis.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+let server: Awaited<ReturnType<typeof openTestRedis>>;
+let redis: Redis;
+let queue: DeliveryQueue;
+/** The queue as anybody with Redis sees it. */
+let raw: Queue;
+let offered: [string, readonly string[]][];
+
+beforeAll(async () => {
+  server = await openTestRedis();
+});
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  redis = connectRedis(server.url, { failFast: false, log });
+  queue = createDeliveryQueue(redis, log);
+  raw = new Queue(DELIVERIES_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
+  await raw.obliterate({ force: true });
+  offered = [];
+  return async () => {
+    await queue.close();
+    await raw.close();
+    await redis.quit();
+  };
+});
+
+async function withWorker(work: () => Promise<void>): Promise<void> {
+  const worker = runDeliveryWorker({
+    connection: redis,
+    offer: (endpointId, ids) => void offered.push([endpointId, ids]),
+    log,
+  });
+  try {
+    await work();
+  } finally {
+    await worker.drain(5000);
+  }
+}
+
+test("new deliveries wake their endpoints' workers, at most fifty by one job, and Redis holds ids only", async () => {
+  const ids = Array.from({ length: 120 }, (_, index) => `dlv_${index}_a`);
+  queue.announce([...ids.map((_id) => ({ _id, endpointId: "a" })), { _id: "dlv_0_b", endpointId: "b" }]);
+  const jobs = await waitUntil("the jobs", async () => {
+    const found = await raw.getJobs(["wait"]);
+    return found.length === 4 && found;
+  });
+  for (const { data } of jobs)
+    expect(Object.keys(data as object)).toEqual(["v", "endpointId", "deliveryIds"]);
+  await withWorker(async () => {
+    await waitUntil("all to be offered", () => offered.flatMap(([, some]) => some).length === 121);
+  });
+  expect(
+    offered
+      .filter(([id]) => id === "a")
+      .flatMap(([, some]) => some)
+      .toSorted(),
+  ).toEqual(ids.toSorted());
+  expect(Math.max(...offered.map(([, some]) => some.length))).toBe(50);
+  expect(await raw.getJobCountByTypes("wait", "active", "completed", "failed")).toBe(0);
+});
+
+test("an endpoint that waits to be woken is not woken twice, and can be woken again afterwards", async () => {
+  for (let i = 0; i < 3; i++) await queue.wakeEndpoints(["a", "b"]);
+  expect(await raw.getJobCountByTypes("wait")).toBe(2);
+  await withWorker(async () => {
+    await waitUntil("two wakes", () => offered.length === 2);
+    await queue.wakeEndpoints(["a"]);
+    await waitUntil("a third", () => offered.length === 3);
+  });
+  expect(offered.map(([id]) => id).toSorted()).toEqual(["a", "a", "b"]);
+});
+
+test("a retry wakes a worker when its time has come, once", async () => {
+  const wake = { id: "dlv_1_a", endpointId: "a", attempts: 1, delayMs: 200 };
+  await queue.wakeLater(wake);
+  await queue.wakeLater(wake);
+  expect(await raw.getJobCountByTypes("delayed")).toBe(1);
+  await withWorker(async () => {
+    await waitUntil("the retry", () => offered.length === 1);
+    await queue.wakeLater({ ...wake, attempts: 2, delayMs: 0 });
+    await waitUntil("the one after", () => offered.length === 2);
+  });
+  expect(offered).toEqual([
+    ["a", ["dlv_1_a"]],
+    ["a", ["dlv_1_a"]],
+  ]);
+});
+
+test("a wake that failed does not stand in the way of the next", async () => {
+  await raw.add("deliver", { nonsense: true }, { jobId: "wake-a" });
+  await withWorker(async () => {
+    await waitUntil("it to fail", async () => (await raw.getJobCountByTypes("wait", "active")) === 0);
+    await queue.wakeEndpoints(["a"]);
+    await waitUntil("the next to be offered", () => offered.length === 1, 5000);
+  });
+  expect(offered).toEqual([["a", []]]);
+});
+
+test("workers count each other, and one that leaves no more", async () => {
+  const [first, second] = [createWorkerCount(redis, "wrk_1"), createWorkerCount(redis, "wrk_2")];
+  await first.beat();
+  await second.beat();
+  await first.beat();
+  expect([first.count, second.count]).toEqual([2, 2]);
+  await second.leave();
+  await first.beat();
+  expect(first.count).toBe(1);
+});
