@@ -159,10 +159,10 @@ test("who may not install system packages is told the command for each system", 
   const { code, err } = machine.run("setup", ["--test"]);
   expect(code).toBe(1);
   expect(err.split("\n").slice(1, -1)).toEqual([
-    "setup:   Debian, Ubuntu: sudo apt-get update && sudo apt-get install --no-install-recommends redis-server chromium",
-    "setup:   Fedora, RHEL:   sudo dnf install valkey chromium",
-    "setup:   Alpine:         sudo apk add redis chromium",
-    "setup:   macOS:          brew install redis chromium",
+    "setup:   Debian, Ubuntu: sudo apt-get update && sudo apt-get install --no-install-recommends redis-server chromium python3",
+    "setup:   Fedora, RHEL:   sudo dnf install valkey chromium python3",
+    "setup:   Alpine:         sudo apk add redis chromium python3",
+    "setup:   macOS:          brew install redis chromium python",
   ]);
   expect(machine.calls()).not.toContain("apt-get");
 });
@@ -187,14 +187,14 @@ test("with passwordless sudo, bin/setup installs what is missing, without starti
   });
   machine.remove("redis-server");
   const { code, out } = machine.run("setup", ["--test"]);
-  expect(out).toContain("setup: installing redis-server chromium with apt-get\n");
+  expect(out).toContain("setup: installing redis-server chromium python3 with apt-get\n");
   expect(code).toBe(0);
   const calls = machine.calls();
   expect(calls).toMatch(/^sudo -n sh -c \n/m);
   expect(calls).toContain("DEBIAN_FRONTEND=noninteractive");
   expect(calls).toContain("install --no-install-recommends");
   expect(calls.indexOf("exit 101")).toBeLessThan(calls.indexOf("apt-get -q"));
-  expect(calls).toContain("apt-install redis-server chromium\n");
+  expect(calls).toContain("apt-install redis-server chromium python3\n");
 });
 
 test("an installation after which the program is still missing is an error", () => {
@@ -215,7 +215,7 @@ test("valkey-server or a REDIS_URL is as good as redis-server; the tests need a 
   expect(machine.run("setup", [], { REDIS_URL: "redis://queue.internal" }).code).toBe(0);
   expect(machine.run("setup", [], { REDIS_URL_FILE: "/run/secrets/redis" }).code).toBe(0);
   const forTests = machine.run("setup", ["--test"], { REDIS_URL: "redis://queue.internal" });
-  expect(forTests.err).toContain("missing: redis-server chromium");
+  expect(forTests.err).toContain("missing: redis-server chromium python3");
 });
 
 test("bin/setup explains itself and refuses what it does not know", () => {
@@ -249,7 +249,7 @@ interface Outcome {
 /** Runs bin/test where npm is a stub that "runs" the check and vitest with the outcome given. */
 function runTests({ check = 0, exit = 0, report }: Outcome) {
   const json = report === undefined ? ":" : `printf '%s' '${JSON.stringify(report)}' >"$file"`;
-  const machine = bareMachine({ chromium: "" });
+  const machine = bareMachine({ chromium: "", python3: "" });
   machine.run("setup");
   const npm = `
     case "$*" in
