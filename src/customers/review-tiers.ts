@@ -8,7 +8,7 @@ export interface ReviewTiersDeps extends FindDeps {
 
 export const REVIEW_TIERS_MS = 1000;
 /** Customers that are marked by one statement: the store has other work as well. */
-const CHUNK = 500;
+const CHUNK = 250;
 /** A tier with no more customers is seen to by whoever changed it. */
 export const FEW_CUSTOMERS = 1000;
 

@@ -23,7 +23,8 @@ export interface ReviewDeps {
 }
 
 export const REVIEW_INTERVAL_MS = 1000;
-const PAGE = 200;
+/** Customers of one transaction: calls that are charged meanwhile wait for it. */
+const PAGE = 100;
 
 /**
  * Tells what nobody's call has told: periods that have ended, and limits that a change has put on the other

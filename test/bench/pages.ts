@@ -58,12 +58,12 @@ async function cases(): Promise<Case[]> {
     ...["utilization", "spend", "user_id", "last_call_at"].map((sort) => ({
       name: `tier free by ${sort}`,
       target: page(`&budget_id=free&sort=${sort}&order=desc`),
-      aimMs: 200,
+      aimMs: 300,
     })),
     ...["enterprise", "team"].map((tier) => ({
       name: `tier ${tier} by spend`,
       target: page(`&budget_id=${tier}&sort=spend&order=desc`),
-      aimMs: 200,
+      aimMs: 300,
     })),
     { name: "blocked", target: page("&blocked=true&sort=spend&order=desc"), aimMs: 200 },
     ...[id.slice(0, 1), id.slice(0, -2), id, alias.slice(0, 1), alias.slice(0, 6), alias, "zzz"].flatMap(

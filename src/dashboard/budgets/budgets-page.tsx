@@ -5,6 +5,7 @@ import { PageHeader } from "../parts/page-header.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { useLiveReload } from "../parts/use-live.ts";
 import { useLoad } from "../parts/use-load.ts";
+import { usePolling } from "../parts/use-polling.ts";
 import { useServices } from "../services.ts";
 import { BudgetsTable } from "./budgets-table.tsx";
 import { CreateBudgetDialog } from "./create-budget-dialog.tsx";
@@ -12,6 +13,8 @@ import { DeleteBudgetDialog } from "./delete-budget-dialog.tsx";
 import { EditBudgetDialog } from "./edit-budget-dialog.tsx";
 
 const RELOAD_MS = 3000;
+/** After a change its customers are counted anew one after the other, without a message. */
+const POLL_MS = 4000;
 
 type Open = { kind: "create" } | { kind: "edit" | "delete"; budget: UsedBudget };
 
@@ -22,6 +25,7 @@ export function BudgetsPage() {
   const [open, setOpen] = useState<Open | null>(null);
   const close = (): void => setOpen(null);
   useLiveReload(budgets.reload, { everyMs: RELOAD_MS, when: () => true });
+  usePolling(budgets.reload, POLL_MS);
   const create = `${window.location.origin}/budget/new`;
   return (
     <>

@@ -5,6 +5,7 @@ import { PageHeader } from "../parts/page-header.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { useLiveReload } from "../parts/use-live.ts";
 import { useLoad } from "../parts/use-load.ts";
+import { usePolling } from "../parts/use-polling.ts";
 import { useFilters } from "../routing/use-place.ts";
 import { useServices } from "../services.ts";
 import { AddEndpointDialog } from "./endpoint-dialogs.tsx";
@@ -13,6 +14,8 @@ import { EndpointsTable } from "./endpoints-table.tsx";
 import { SecretDialog } from "./secret-dialogs.tsx";
 
 const RELOAD_MS = 3000;
+/** Attempts send no message. */
+const POLL_MS = 4000;
 
 type Open = { kind: "add" } | { kind: "added"; id: string; secret: string };
 
@@ -23,6 +26,7 @@ export function EndpointsPage() {
   const endpoints = useLoad("endpoints", (signal) => api.endpoints.list(signal));
   const [open, setOpen] = useState<Open | null>(null);
   useLiveReload(endpoints.reload, { everyMs: RELOAD_MS, when: () => true });
+  usePolling(endpoints.reload, POLL_MS);
   const close = (): void => setOpen(null);
   const shown = endpoints.data?.find(({ id }) => id === filters.get("id"));
   return (

@@ -6,6 +6,7 @@ import { PageHeader } from "../parts/page-header.tsx";
 import { Empty, Show } from "../parts/state.tsx";
 import { useLiveReload } from "../parts/use-live.ts";
 import { useLoad } from "../parts/use-load.ts";
+import { usePolling } from "../parts/use-polling.ts";
 import { useNow } from "../parts/use-now.ts";
 import { useFilters } from "../routing/use-place.ts";
 import { useServices } from "../services.ts";
@@ -17,6 +18,8 @@ import { RefusedCalls, UnpricedCalls, WebhookHealth } from "./troubles.tsx";
 import { SpendChart } from "./spend-chart.tsx";
 
 const RELOAD_MS = 1000;
+/** Deliveries and limits that are passed by the calendar send no message. */
+const POLL_MS = 15_000;
 
 /** How spending stands, and what needs looking at. */
 export function OverviewPage() {
@@ -27,6 +30,7 @@ export function OverviewPage() {
   const range = readRange(filters.get, Date.parse(today));
   const overview = useLoad(`${range.from} ${range.to}`, (signal) => api.overview(range, signal));
   useLiveReload(overview.reload, { everyMs: RELOAD_MS, when: () => true });
+  usePolling(overview.reload, POLL_MS);
   return (
     <>
       <PageHeader title="Overview">
@@ -40,7 +44,7 @@ export function OverviewPage() {
 }
 
 function OverviewBody({ data, range }: { data: Overview; range: DayRange }) {
-  const isEmpty = data.range.calls === 0 && data.top_customers.length === 0;
+  const isEmpty = data.range.calls === 0;
   return (
     <>
       <OverviewStats data={data} days={lengthOf(range)} />
