@@ -36,10 +36,15 @@ function headers(key: string): Record<string, string> {
 function body(target: Target, model: string): string {
   return JSON.stringify({
     model,
-    user: `${target.prefix}${turn++ % CUSTOMERS}`,
+    user: nextUser(target),
     messages: [{ role: "user", content: CONTENT }],
     ...(model === "frames" && { stream: true, stream_options: { include_usage: true } }),
   });
+}
+
+function nextUser({ prefix, users }: Target): string {
+  const at = turn++;
+  return users === undefined ? `${prefix}${at % CUSTOMERS}` : `${prefix}${users[at % users.length] ?? ""}`;
 }
 
 /** As many calls as fit through `connections` in `seconds`. */

@@ -17,6 +17,8 @@ export interface Rig {
   readonly stack: Stack;
   /** What the load calls. */
   readonly targets: { readonly bare: Target; readonly spendhook: Target };
+  /** What receivers verify with. */
+  readonly secret: string;
   readonly pids: Readonly<Record<StackPart, number>>;
   stop(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export async function startRig(): Promise<Rig> {
     receiver,
     load,
     stack,
+    secret,
     targets: {
       bare: { origin: `http://127.0.0.1:${bare.port}`, key: "none", prefix: "free-" },
       spendhook: { origin: stack.baseUrl, key: MASTER_KEY, prefix: PAYING },

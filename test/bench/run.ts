@@ -3,9 +3,10 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { checkCorrectness, type Correctness, isCorrect } from "./correctness.ts";
 import { type Rig, startRig } from "./rig.ts";
+import { isolation } from "./isolation.ts";
 import { calls, events, type Figure, latency, type Plan, type Scenario, streams } from "./scenarios.ts";
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { calls, latency, streams, events };
+const SCENARIOS: Readonly<Record<string, Scenario>> = { calls, latency, streams, events, isolation };
 
 const HELP = `Usage: npm run bench [-- options]
 

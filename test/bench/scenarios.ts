@@ -45,7 +45,7 @@ async function interleave<T>(rounds: number, one: (which: "bare" | "spendhook") 
 }
 
 /** Waits until no event is on its way, so that one round does not pay for another. */
-async function settled(rig: Rig): Promise<void> {
+export async function settled(rig: Rig): Promise<void> {
   let last = -1;
   await waitUntil(
     "all events at the receiver",

@@ -3,6 +3,8 @@ export interface Target {
   readonly origin: string;
   readonly key: string;
   readonly prefix: string;
+  /** These instead, in turn. */
+  readonly users?: readonly string[];
 }
 
 export const CUSTOMERS = 200;
