@@ -114,9 +114,13 @@ export class Service {
     return { debug: record, info: record, warn: record, error: record };
   }
 
+  url(route: string): string {
+    return `${this.#baseUrl}${route}`;
+  }
+
   /** A request with the operator's key; a body that is no text is sent as JSON. */
   async call<T = Record<string, unknown>>(method: string, route: string, body?: unknown): Promise<Answer<T>> {
-    const response = await fetch(`${this.#baseUrl}${route}`, {
+    const response = await fetch(this.url(route), {
       method,
       headers: { authorization: `Bearer ${MASTER_KEY}`, "content-type": "application/json" },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),

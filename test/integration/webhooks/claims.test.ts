@@ -142,7 +142,7 @@ test("row 26: what a dead worker held is taken over when its lease has ended, an
   expect(await history(id)).toEqual(["delivered", ["worker_lost", "delivered"]]);
 });
 
-test.each([28, 42])("row %i: the late result of a worker that lost its lease changes nothing", async () => {
+test("rows 28 and 42: the late result of a worker that lost its lease changes nothing", async () => {
   const id = await due();
   const late = await claim(id, 1);
   const second = await waitUntil("the lease to end", () => claim(id));
