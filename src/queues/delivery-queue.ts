@@ -1,7 +1,7 @@
 import { type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { errorFields, type Log } from "../lib/log.ts";
-import { DELIVERIES_QUEUE, type DeliveryJob, deliveryJobId, MAX_JOB_IDS, QUEUE_PREFIX } from "./jobs.ts";
+import { DELIVERIES_QUEUE, type DeliveryJob, identityOf, MAX_JOB_IDS, QUEUE_PREFIX } from "./jobs.ts";
 
 /** A delivery, and where it goes. */
 export interface NewDelivery {
@@ -101,9 +101,6 @@ function jobOf(
   return {
     name: "deliver",
     data: { v: 2, endpointId, deliveryIds: [...ids] },
-    opts: {
-      jobId: deliveryJobId({ endpointId, ids, attempts }),
-      ...(delayMs !== undefined && { delay: delayMs }),
-    },
+    opts: { ...identityOf({ endpointId, ids, attempts }), ...(delayMs !== undefined && { delay: delayMs }) },
   };
 }

@@ -17,7 +17,8 @@ export interface RunningWorker {
 
 /** A job only hands ids over, so a few at once are plenty. */
 const MAX_JOBS = 16;
-const LOCK_MS = 30_000;
+/** Handing over takes no time: who holds a job for longer is gone, and the next wake-up waits for it. */
+const LOCK_MS = 10_000;
 const STALLED_INTERVAL_MS = 5000;
 const MAX_STALLED = 20;
 

@@ -1,3 +1,4 @@
+import type { JobsOptions } from "bullmq";
 import { z } from "zod";
 
 /** Queue of deliveries to attempt. Jobs carry ids only: no payload, no address, no secret. */
@@ -18,12 +19,16 @@ export const deliveryJob = z.strictObject({
 export type DeliveryJob = z.infer<typeof deliveryJob>;
 
 /**
- * Named after the first delivery, its attempt and the count, or after the endpoint: the same wake-up added
- * again, by a sweep over an unchanged backlog, is the same job, and a finished one never stands in the way of
- * the next. What a job may do is decided by the claims in the store, not by its id.
+ * A delivery's wake-up is named after the first delivery, its attempt and the count: the same one added again
+ * is the same job. An endpoint's waits once, and is kept for later when one is being handled just now, which
+ * may have looked already. What a job may do is decided by the claims in the store, not by its name.
  */
-export function deliveryJobId(job: { endpointId: string; ids: readonly string[]; attempts: number }): string {
+export function identityOf(job: {
+  endpointId: string;
+  ids: readonly string[];
+  attempts: number;
+}): Pick<JobsOptions, "jobId" | "deduplication"> {
   const [first] = job.ids;
-  if (first === undefined) return `wake-${job.endpointId}`;
-  return `${first}-${job.attempts + 1}-${job.ids.length}`;
+  if (first === undefined) return { deduplication: { id: `wake-${job.endpointId}`, keepLastIfActive: true } };
+  return { jobId: `${first}-${job.attempts + 1}-${job.ids.length}` };
 }

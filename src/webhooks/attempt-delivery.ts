@@ -1,11 +1,11 @@
 import { createBatcher } from "../lib/batcher.ts";
-import type { Log } from "../lib/log.ts";
+import { errorFields, type Log } from "../lib/log.ts";
 import type { AttemptDoc, EndpointDoc } from "../store/webhook-documents.ts";
 import { type AttemptResult, classifyAttempt, type RetrySchedule, type Verdict } from "./classify-attempt.ts";
 import type { ClaimedDelivery, DeliveryStore, DeliveryUpdate } from "./delivery-store.ts";
 import { customHeaders, type SecretBox, signingKeysOf } from "./endpoint-keys.ts";
-import { attemptTimeoutMs, type Posted, type PostEvent } from "./post-event.ts";
-import { type SignatureHeaders, signatureHeaders } from "./sign.ts";
+import { attemptTimeoutMs, notSent, type Posted, type PostEvent } from "./post-event.ts";
+import { type SignatureHeaders, signatureHeaders, type SigningKeys } from "./sign.ts";
 
 export interface AttemptDeps {
   readonly deliveries: Pick<DeliveryStore, "claim" | "record">;
@@ -102,14 +102,27 @@ export class DeliveryAttempter {
     { delivery, body: text }: ClaimedDelivery,
     endpoint: EndpointDoc,
     number: number,
-  ): Promise<{ posted: Posted; signed: SignatureHeaders }> {
-    const { now, secrets, userAgent, post } = this.#deps;
+  ): Promise<{ posted: Posted; signed: SignatureHeaders | null }> {
+    const { now, userAgent, post } = this.#deps;
+    const opened = this.#open(endpoint);
+    if (opened === null) return { posted: notSent("secrets_unreadable"), signed: null };
     const body = Buffer.from(text, "utf8");
     const message = { id: delivery.eventId, timestamp: Math.floor(now().getTime() / 1000), body };
-    const signed = signatureHeaders(message, signingKeysOf(endpoint, secrets, now()));
-    const headers = eventHeaders({ custom: customHeaders(endpoint, secrets), userAgent, number, signed });
+    const signed = signatureHeaders(message, opened.keys);
+    const headers = eventHeaders({ custom: opened.custom, userAgent, number, signed });
     const posted = await post({ url: endpoint.url, body, headers, timeoutMs: endpoint.timeoutMs });
     return { posted, signed };
+  }
+
+  /** The endpoint's secrets; null when they were sealed with another key, which is logged. */
+  #open(endpoint: EndpointDoc): { keys: SigningKeys; custom: Record<string, string> } | null {
+    const { secrets, now, log } = this.#deps;
+    try {
+      return { keys: signingKeysOf(endpoint, secrets, now()), custom: customHeaders(endpoint, secrets) };
+    } catch (error) {
+      log.error({ endpointId: endpoint._id, ...errorFields(error) }, "endpoint.secrets_unreadable");
+      return null;
+    }
   }
 
   #logAttempt(
@@ -150,7 +163,7 @@ export function eventHeaders(of: {
 
 function attemptRow(
   { result, timing }: Posted,
-  of: { number: number; startedAt: Date; manual: boolean; verdict: Verdict; signed: SignatureHeaders },
+  of: { number: number; startedAt: Date; manual: boolean; verdict: Verdict; signed: SignatureHeaders | null },
 ): AttemptDoc {
   return {
     number: of.number,
@@ -160,7 +173,7 @@ function attemptRow(
     code: of.verdict.code,
     ...responseOf(result),
     manual: of.manual,
-    headers: {
+    headers: of.signed && {
       timestamp: Number(of.signed["webhook-timestamp"]),
       signature: of.signed["webhook-signature"],
     },

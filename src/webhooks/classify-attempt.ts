@@ -14,6 +14,8 @@ export type AttemptResult =
   | { readonly kind: "failure"; readonly code: FailureCode };
 
 export type FailureCode =
+  /** The key that they were sealed with is not ours any more: nothing was sent. */
+  | "secrets_unreadable"
   | "address_refused"
   | "invalid_url"
   | "dns_error"

@@ -104,16 +104,50 @@ async function claimAll(
     .project<{ _id: string; body: string }>({ body: 1 })
     .toArray();
   const bodyOf = new Map(bodies.map((event) => [event._id, event.body]));
+  const orphans = claimed.filter(({ eventId }) => !bodyOf.has(eventId));
+  if (orphans.length > 0) await giveUp(deliveries, orphans, { token, now });
   return new Map(
-    claimed.map((delivery) => [
-      delivery._id,
-      { delivery, token, body: bodyOf.get(delivery.eventId) ?? missingEvent(delivery) },
-    ]),
+    claimed.flatMap((delivery) => {
+      const body = bodyOf.get(delivery.eventId);
+      return body === undefined ? [] : [[delivery._id, { delivery, token, body }]];
+    }),
   );
 }
 
-function missingEvent(delivery: DeliveryDoc): never {
-  throw new Error(`Delivery ${delivery._id} has no event ${delivery.eventId}`);
+/** Ends deliveries whose event is gone, as after a restored backup: there is nothing to send. */
+async function giveUp(
+  deliveries: Collections["deliveries"],
+  orphans: readonly DeliveryDoc[],
+  { token, now }: { token: string; now: Date },
+): Promise<void> {
+  await deliveries.bulkWrite(
+    orphans.map(({ _id, attempts }) => ({
+      updateOne: {
+        filter: { _id, "lease.token": token },
+        update: {
+          $set: { state: "exhausted", lease: null, resends: 0, afterResends: null, finishedAt: now },
+          $push: { attempts: unsent(attempts.length + 1, { startedAt: now, code: "event_missing" }) },
+        },
+      },
+    })),
+  );
+}
+
+function unsent(
+  number: number,
+  of: Pick<AttemptDoc, "startedAt" | "code"> & Partial<AttemptDoc>,
+): AttemptDoc {
+  return {
+    number,
+    durationMs: null,
+    outcome: "failed",
+    status: null,
+    response: null,
+    manual: false,
+    headers: null,
+    timing: null,
+    ...of,
+  };
 }
 
 /** Takes over claims of workers that died; their attempts are recorded as unknown. */
@@ -125,20 +159,14 @@ async function takeOver(
   const expired = await deliveries
     .find({ _id: { $in: [...ids] }, state: "pending", "lease.until": { $lt: mine.startedAt } })
     .toArray();
-  for (const { _id, lease, attempts } of expired) {
+  for (const { _id, lease, attempts, resends } of expired) {
     if (lease === null) continue;
-    const unknown: AttemptDoc = {
-      number: attempts.length + 1,
+    const unknown = unsent(attempts.length + 1, {
       startedAt: lease.startedAt,
-      durationMs: null,
       outcome: "unknown",
       code: "worker_lost",
-      status: null,
-      response: null,
-      manual: false,
-      headers: null,
-      timing: null,
-    };
+      manual: resends > 0,
+    });
     await deliveries.updateOne(
       { _id, state: "pending", "lease.token": lease.token },
       { $set: { lease: mine }, $push: { attempts: unknown } },

@@ -4,7 +4,7 @@ import { Agent as HttpsAgent } from "node:https";
 import got from "got";
 import type { AttemptTimingDoc } from "../store/webhook-documents.ts";
 import { type AddressPolicy, guardedLookup, refuseUrl } from "./address-policy.ts";
-import type { AttemptResult } from "./classify-attempt.ts";
+import type { AttemptResult, FailureCode } from "./classify-attempt.ts";
 import { BODY_TIMEOUT_MS, readAttempt, type Sent } from "./read-attempt.ts";
 
 /** What one attempt sends, and how long it waits for the response headers. */
@@ -80,7 +80,7 @@ export function createPoster(policy: AddressPolicy, resolve?: typeof dnsLookup):
     );
   return {
     post: async (outgoing) => {
-      if (refuseUrl(outgoing.url, policy) !== null) return REFUSED;
+      if (refuseUrl(outgoing.url, policy) !== null) return notSent("address_refused");
       const { stale, result, timing } = await send(outgoing, kept);
       if (!stale) return { result, timing, resent: false };
       const again = await send(outgoing, single);
@@ -95,8 +95,11 @@ export function createPoster(policy: AddressPolicy, resolve?: typeof dnsLookup):
   };
 }
 
-const REFUSED: Posted = {
-  result: { kind: "failure", code: "address_refused" },
-  timing: { dnsMs: null, tcpMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 },
-  resent: false,
-};
+/** An attempt that ended before anything was dialled. */
+export function notSent(code: FailureCode): Posted {
+  return {
+    result: { kind: "failure", code },
+    timing: { dnsMs: null, tcpMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 },
+    resent: false,
+  };
+}

@@ -44,6 +44,7 @@ export class LaneWorld {
   /** Pending deliveries and when they are due, by endpoint. */
   readonly #due = new Map<string, Map<string, number>>();
   readonly #claimed = new Set<string>();
+  readonly #resends = new Set<string>();
 
   /** Adds an endpoint with so many deliveries that are due. */
   add(id: string, count: number, fields: Partial<EndpointDoc> = {}): void {
@@ -69,6 +70,12 @@ export class LaneWorld {
   /** How many of an endpoint's deliveries wait. */
   pending(endpointId: string): number {
     return this.#due.get(endpointId)?.size ?? 0;
+  }
+
+  /** One more attempt is wanted after the one in flight. */
+  resend(id: string, endpointId: string): void {
+    this.#resends.add(id);
+    this.#due.get(endpointId)?.set(id, Date.now());
   }
 
   attemptsOf(endpointId: string): number {
@@ -145,7 +152,7 @@ export class LaneWorld {
     this.#claimed.delete(id);
     const common = { kind: "tried", durationMs: afterMs, lagMs: 0, attempts: 1 } as const;
     if (code === "delivered") {
-      due?.delete(id);
+      if (!this.#resends.delete(id)) due?.delete(id);
       return { ...common, verdict: { next: "delivered", code, disableReason: disable } };
     }
     const waitMs = Math.max(RETRY_MS, retryAfterMs ?? 0);

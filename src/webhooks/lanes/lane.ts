@@ -39,6 +39,8 @@ export class Lane {
   /** Ids that were heard of; the store may know more. */
   #waiting: string[] = [];
   #moreInStore = false;
+  /** What is in flight was not to be found when somebody said that the store has more. */
+  #lookAgain = false;
   #inFlight = new Set<Promise<void>>();
   #pumping = false;
   #again = false;
@@ -71,6 +73,7 @@ export class Lane {
     const room = MOST_WAITING - this.#waiting.length;
     this.#waiting.push(...deliveryIds.slice(0, room));
     if (deliveryIds.length === 0 || deliveryIds.length > room) this.#moreInStore = true;
+    if (deliveryIds.length === 0 && this.#inFlight.size > 0) this.#lookAgain = true;
     this.#pump();
   }
 
@@ -147,6 +150,8 @@ export class Lane {
       .catch((error: unknown) => this.#rest(error))
       .finally(() => {
         this.#inFlight.delete(running);
+        if (this.#lookAgain) this.#moreInStore = true;
+        this.#lookAgain = false;
         release();
         this.#pump();
       });

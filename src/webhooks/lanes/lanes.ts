@@ -66,6 +66,8 @@ export class Lanes {
    */
   offer(endpointId: string, deliveryIds: readonly string[]): void {
     if (this.#stopped) return;
+    // Somebody has looked, and may have changed the endpoint first.
+    if (deliveryIds.length === 0) this.#deps.forgetEndpoint(endpointId);
     this.#lane(endpointId).offer(this.#waiting() > MOST_WAITING ? [] : deliveryIds);
   }
 

@@ -93,10 +93,10 @@ test.concurrent.each<[string, Script]>([
 });
 
 test.concurrent.each([
-  [5, 200],
-  [6, 500],
+  ["row 5", 200],
+  ["row 6", 500],
 ])(
-  "row %i: a %i whose body never ends is decided by its headers, and its socket is given up",
+  "%s: a %i whose body never ends is decided by its headers, and its socket is given up",
   async (_row, status) => {
     const receiver = await receive(({ socket }) => {
       socket.write(`HTTP/1.1 ${status} Said\r\ntransfer-encoding: chunked\r\n\r\n`);

@@ -16,6 +16,7 @@ let queue: DeliveryQueue;
 /** The queue as anybody with Redis sees it. */
 let raw: Queue;
 let offered: [string, readonly string[]][];
+let onOffer: () => unknown;
 
 beforeAll(async () => {
   server = await openTestRedis();
@@ -28,6 +29,7 @@ beforeEach(async () => {
   raw = new Queue(DELIVERIES_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
   await raw.obliterate({ force: true });
   offered = [];
+  onOffer = () => {};
   return async () => {
     await queue.close();
     await raw.close();
@@ -38,7 +40,10 @@ beforeEach(async () => {
 async function withWorker(work: () => Promise<void>): Promise<void> {
   const worker = runDeliveryWorker({
     connection: redis,
-    offer: (endpointId, ids) => void offered.push([endpointId, ids]),
+    offer: (endpointId, ids) => {
+      offered.push([endpointId, ids]);
+      void onOffer();
+    },
     log,
   });
   try {
@@ -81,6 +86,16 @@ test("an endpoint that waits to be woken is not woken twice, and can be woken ag
   expect(offered.map(([id]) => id).toSorted()).toEqual(["a", "a", "b"]);
 });
 
+test("a wake that is asked for while one is being handled is handled after it", async () => {
+  onOffer = async () => {
+    if (offered.length === 1) await queue.wakeEndpoints(["a"]);
+  };
+  await queue.wakeEndpoints(["a"]);
+  await withWorker(async () => {
+    await waitUntil("the second wake", () => offered.length === 2, 5000);
+  });
+});
+
 test("a retry wakes a worker when its time has come, once", async () => {
   const wake = { id: "dlv_1_a", endpointId: "a", attempts: 1, delayMs: 200 };
   await queue.wakeLater(wake);
@@ -98,13 +113,15 @@ test("a retry wakes a worker when its time has come, once", async () => {
 });
 
 test("a wake that failed does not stand in the way of the next", async () => {
-  await raw.add("deliver", { nonsense: true }, { jobId: "wake-a" });
+  const deduplication = { id: "wake-a", keepLastIfActive: true };
+  await raw.add("deliver", { nonsense: true }, { deduplication });
+  await raw.add("deliver", { nonsense: true }, { jobId: "dlv_1_a-1-1" });
   await withWorker(async () => {
     await waitUntil("it to fail", async () => (await raw.getJobCountByTypes("wait", "active")) === 0);
     await queue.wakeEndpoints(["a"]);
-    await waitUntil("the next to be offered", () => offered.length === 1, 5000);
+    queue.announce([{ _id: "dlv_1_a", endpointId: "a" }]);
+    await waitUntil("the next ones to be offered", () => offered.length === 2, 5000);
   });
-  expect(offered).toEqual([["a", []]]);
 });
 
 test("workers count each other, and one that leaves no more", async () => {

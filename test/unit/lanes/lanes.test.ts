@@ -31,6 +31,32 @@ test("delivers what it hears of, and what the store has besides", async () => {
   expect(new Set(world.attempts.map(({ id }) => id)).size).toBe(450);
 });
 
+test("a wake looks at the endpoint as it is now, not as it was a second ago", async () => {
+  world.add("a", 3, { state: "paused" });
+  const lanes = world.worker();
+  lanes.offer("a", []);
+  await pass(100);
+  world.change("a", { state: "enabled" });
+  lanes.offer("a", []);
+  await pass(100);
+  expect(world.pending("a")).toBe(0);
+});
+
+test("a wake that comes while attempts are in flight makes for another look when one has ended", async () => {
+  world.add("a", 1);
+  world.answer = () => ({ code: "delivered", afterMs: 1000 });
+  const lanes = world.worker();
+  lanes.offer("a", world.idsOf("a", 1));
+  await pass(500);
+  lanes.offer("a", []);
+  await pass(100);
+  // What was in flight is asked for once more: it is due when the attempt has ended.
+  world.resend("a-0", "a");
+  await pass(2000);
+  expect(world.attempts).toHaveLength(2);
+  expect(world.asked.findDue).toBeLessThanOrEqual(3);
+});
+
 test("an id that is told often is attempted once", async () => {
   world.add("a", 1);
   const lanes = world.worker();
