@@ -85,6 +85,8 @@ export class DeliveryAttempter {
     const { delivery } = claimed;
     const { now, schedule, random } = this.#deps;
     const startedAt = now();
+    // This process has stood still since it claimed: another may have sent it by now.
+    if (delivery.lease !== null && delivery.lease.until <= startedAt) return { kind: "skipped" };
     const number = delivery.attempts.length + 1;
     const manual = delivery.resends > 0;
     const { posted, signed } = await this.#send(claimed, endpoint, number);

@@ -1,0 +1,306 @@
+import { Redis } from "ioredis";
+import { beforeEach, expect, test } from "vitest";
+import { DeliveryRig, type WorkerProcess } from "../support/delivery-rig.ts";
+import { Gate, type Pattern } from "../support/gate.ts";
+import { signalProcess } from "../support/process-tree.ts";
+import type { Received, Receiver } from "../support/receiver.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const ROUNDS = 50;
+const MOST_WAITING = 100;
+const HEALED_MS = 90_000;
+const LONG = { timeout: 600_000 };
+
+/** What a worker says to the store when it claims deliveries: it alone writes until when. */
+const isClaim: Pattern = (bytes) => bytes.includes("\tuntil\0");
+/** What it says when it records how attempts ended. */
+const isRecord: Pattern = (bytes) => bytes.includes("$push\0") && !isClaim(bytes);
+
+let rig: DeliveryRig;
+
+async function startRig(endpointIds: readonly string[], settings: object = {}): Promise<void> {
+  rig = await DeliveryRig.start(endpointIds, settings);
+}
+beforeEach(() => async () => {
+  await rig.stop();
+});
+
+/** A worker that has started but is not heard by Redis, nor hears from it, before `begin`. */
+class ReadyWorker {
+  readonly store: Gate;
+  readonly #redis: Gate;
+  readonly #process: WorkerProcess;
+
+  private constructor(store: Gate, redis: Gate) {
+    this.store = store;
+    this.#redis = redis;
+    this.#process = rig.webhooks({ mongodbUrl: store.url, redisUrl: redis.url });
+  }
+
+  static async start(): Promise<ReadyWorker> {
+    const worker = new ReadyWorker(
+      await Gate.to(rig.mongodbUrl),
+      await Gate.to(rig.redisUrl, { shut: true }),
+    );
+    await waitUntil("a worker to be ready", () => worker.#redis.used);
+    return worker;
+  }
+
+  begin(): void {
+    this.#redis.open();
+  }
+
+  async kill(): Promise<void> {
+    await this.#process.kill();
+    await Promise.all([this.store.close(), this.#redis.close()]);
+  }
+}
+
+/** Charges of some customers of the endpoint `steady`, as fast as they are delivered. */
+class SteadyLoad {
+  #running = true;
+  readonly #done = this.#run();
+
+  async #run(): Promise<void> {
+    const receiver = rig.receiver("steady");
+    for (let turn = 0; this.#running; turn++) {
+      await rig.commit(Array.from({ length: 5 }, (_, index) => `steady/${(turn + index) % 7}`));
+      const committed = rig.events.length;
+      const isRoom = (): boolean => !this.#running || committed - receiver.accepted.length < MOST_WAITING;
+      await waitUntil("room", isRoom, LONG.timeout);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+  }
+}
+
+/** Resolves when the receiver has got an event that it does not answer; all others are answered. */
+function holdOne(receiver: Receiver): Promise<Received> {
+  return new Promise((resolve) => {
+    receiver.reply = (received) => {
+      receiver.reply = accept;
+      resolve(received);
+    };
+  });
+}
+
+const accept: Receiver["reply"] = (_received, response) => {
+  response.writeHead(204).end();
+};
+
+/** How many times an event has come to a receiver again. */
+function duplicates(): number {
+  return [...rig.receivers.values()].reduce((sum, { attempts }) => sum + attempts.length, -rig.events.length);
+}
+
+async function arrived(endpointId: string, events: number): Promise<void> {
+  const { accepted } = rig.receiver(endpointId);
+  await waitUntil(`${events} events`, () => accepted.length >= events, HEALED_MS);
+}
+
+async function isDelivered(): Promise<boolean> {
+  return (await rig.deliveries()).every(({ state }) => state === "delivered");
+}
+
+/** Waits until every event has been accepted and recorded as delivered, and looks at what it took. */
+async function expectAllDelivered(): Promise<void> {
+  const receivers = [...rig.receivers.values()];
+  await waitUntil(
+    "every event at its receiver",
+    () => {
+      const accepted = new Set(receivers.flatMap((receiver) => receiver.accepted.map(({ id }) => id)));
+      const missing = rig.events.filter((id) => !accepted.has(id));
+      if (missing.length > 0) throw new Error(`${missing.length} of ${rig.events.length} are missing`);
+      return true;
+    },
+    HEALED_MS,
+  );
+  await waitUntil(
+    "every delivery to be recorded",
+    async () => (await rig.deliveries({ state: "delivered", lease: null })).length === rig.events.length,
+    HEALED_MS,
+  );
+  for (const receiver of receivers) {
+    expect(receiver.invalid).toEqual([]);
+    expect(receiver.changedDuplicates()).toEqual([]);
+  }
+  const times = Map.groupBy(
+    receivers.flatMap((receiver) => receiver.attempts.map(({ id }) => id)),
+    (id) => id,
+  );
+  for (const { eventId, attempts } of await rig.deliveries()) {
+    // An event comes as often as its attempts say, at most.
+    expect(times.get(eventId)?.length).toBeLessThanOrEqual(attempts.length);
+    expect(attempts.map(({ number }) => number)).toEqual(attempts.map((_, index) => index + 1));
+    expect(attempts.at(-1)?.outcome).toBe("delivered");
+  }
+}
+
+// Setup     an endpoint that gets charges without pause, and one for each point at which a worker dies; a
+//           gate between each worker and the store.
+// Timeline  50 times: a worker begins; it has sent an event and waits for the answer; it has got an answer
+//           and writes it down, but the store does not hear of it; it has claimed a delivery, but does not
+//           hear of that; it is about to claim one; kill -9. The next worker begins.
+// Proves    wherever a worker dies, no event is lost; what it had claimed is recorded as unknown and sent
+//           again; only that comes twice, with the same id and bytes.
+test("kill -9 of the webhook worker at four points, 50 times, loses no event", LONG, async () => {
+  await startRig(["steady", "sent", "answered", "claimed", "unclaimed"]);
+  rig.maintenance();
+  const load = new SteadyLoad();
+  const left = new Set<string>();
+  let ready = ReadyWorker.start();
+  for (let round = 1; round <= ROUNDS; round++) {
+    const worker = await ready;
+    ready = ReadyWorker.start();
+    const { store } = worker;
+    worker.begin();
+    const answered = store.holdRequest((bytes) => isRecord(bytes) && bytes.includes("_answered\0"));
+    const sent = holdOne(rig.receiver("sent"));
+    await rig.commit(["answered/a", "sent/a"]);
+    await Promise.all([answered, sent]);
+    const claimed = store.holdAnswer((bytes) => isClaim(bytes) && bytes.includes("_claimed\0"));
+    await rig.commit(["claimed/a"]);
+    await claimed;
+    const unclaimed = store.holdRequest((bytes) => isClaim(bytes) && bytes.includes("_unclaimed\0"));
+    await rig.commit(["unclaimed/a"]);
+    await unclaimed;
+    await worker.kill();
+    for (const { _id, lease } of await rig.deliveries({ lease: { $ne: null } })) {
+      left.add(`${_id} ${lease?.startedAt.toISOString()}`);
+    }
+  }
+  await load.stop();
+  (await ready).begin();
+
+  await expectAllDelivered();
+  const unknown = (await rig.deliveries()).flatMap(({ _id, attempts }) =>
+    attempts
+      .filter(({ outcome }) => outcome === "unknown")
+      .map(({ startedAt, code }) => ({ claim: `${_id} ${startedAt.toISOString()}`, code })),
+  );
+  expect(new Set(unknown.map(({ claim }) => claim))).toEqual(left);
+  expect(unknown.filter(({ code }) => code !== "worker_lost")).toEqual([]);
+  expect(unknown.length).toBeGreaterThanOrEqual(3 * ROUNDS);
+  expect(duplicates()).toBeGreaterThanOrEqual(2 * ROUNDS);
+  expect(duplicates()).toBeLessThanOrEqual(unknown.length);
+});
+
+// Setup     charges without pause.
+// Timeline  five times: some events arrive; FLUSHALL.
+// Proves    what Redis has forgotten is found in the store.
+test("a Redis that is wiped again and again under load loses no event", LONG, async () => {
+  await startRig(["steady"]);
+  rig.maintenance();
+  rig.webhooks();
+  const load = new SteadyLoad();
+  const redis = new Redis(rig.redisUrl);
+  for (let wipe = 1; wipe <= 5; wipe++) {
+    await arrived("steady", wipe * 60);
+    await redis.flushall();
+  }
+  redis.disconnect();
+  await load.stop();
+
+  await expectAllDelivered();
+  expect(duplicates()).toBe(0);
+});
+
+// Timeline  Redis hangs; 60 charges; Redis goes on.
+// Proves    charges are committed without it, and their events arrive when it is back.
+test("events wait for a Redis that hangs", LONG, async () => {
+  await startRig(["steady"]);
+  rig.maintenance();
+  rig.webhooks();
+  await rig.commit(["steady/a", "steady/b"]);
+  await arrived("steady", 2);
+  signalProcess(rig.redisPid, "SIGSTOP");
+  for (let turn = 1; turn <= 20; turn++) await rig.commit(["steady/a", "steady/b", "steady/c"]);
+  signalProcess(rig.redisPid, "SIGCONT");
+
+  await expectAllDelivered();
+  expect(duplicates()).toBe(0);
+});
+
+// Setup     a receiver that is down; a breaker that opens for one second first, then longer and longer.
+// Timeline  200 charges; the breaker opens four times; the receiver comes up.
+// Proves    what the breaker holds back is not lost, and is not tried more often than the schedule allows.
+test("events wait for a receiver that is away longer than its breaker is open", LONG, async () => {
+  await startRig(["steady"], { breaker_seconds: 1, retry_seconds: Array.from({ length: 20 }, () => 1) });
+  rig.maintenance();
+  rig.webhooks();
+  await rig.receiver("steady").close();
+  for (let turn = 1; turn <= 20; turn++) {
+    await rig.commit(Array.from({ length: 10 }, (_, index) => `steady/${index}`));
+  }
+  await waitUntil("the breaker to have opened four times", async () => {
+    const endpoint = await rig.store.collections.endpoints.findOne({ _id: "steady" });
+    return (endpoint?.breaker.opens ?? 0) >= 4;
+  });
+  await rig.receiver("steady").open();
+
+  await expectAllDelivered();
+  expect(duplicates()).toBe(0);
+});
+
+// Setup     two workers, one after the other.
+// Timeline  the first one has sent an event and is stopped before the answer; its claim lapses; the second
+//           one sends the event again, and it is accepted; now the first is answered 500, and goes on.
+// Proves    a late result changes nothing, and who was late works on.
+test("a worker that wakes up after its claim has lapsed writes nothing", LONG, async () => {
+  await startRig(["steady"]);
+  rig.maintenance();
+  const store = await Gate.to(rig.mongodbUrl);
+  const late = rig.webhooks({ mongodbUrl: store.url });
+  const receiver = rig.receiver("steady");
+  const answers: (() => void)[] = [];
+  receiver.reply = (_received, response) => {
+    answers.push(() => response.writeHead(500).end());
+    receiver.reply = accept;
+  };
+  await rig.commit(["steady/a"]);
+  await waitUntil("the event", () => answers.length === 1);
+  late.signal("SIGSTOP");
+  const second = rig.webhooks();
+  await waitUntil("the second worker's delivery", async () => isDelivered(), HEALED_MS);
+  const before = await rig.deliveries();
+  expect(before[0]?.attempts.map(({ outcome }) => outcome)).toEqual(["unknown", "delivered"]);
+  await second.kill();
+
+  const recorded = store.answered(isRecord);
+  for (const answer of answers) answer();
+  late.signal("SIGCONT");
+  await recorded;
+  expect(await rig.deliveries()).toEqual(before);
+  await rig.commit(["steady/a"]);
+  await expectAllDelivered();
+  await late.kill();
+  await store.close();
+});
+
+// Timeline  the first worker is stopped when it knows what to send, before it sends it; its claim lapses; the
+//           second one sends the event; the first goes on.
+// Proves    who was late does not send what another has sent.
+test("a worker that wakes up after its claim has lapsed sends nothing", LONG, async () => {
+  await startRig(["steady"]);
+  rig.maintenance();
+  const store = await Gate.to(rig.mongodbUrl);
+  const late = rig.webhooks({ mongodbUrl: store.url });
+  const bodies = store.holdAnswer((bytes) => bytes.includes("events\0") && bytes.includes("body\0"));
+  await rig.commit(["steady/a"]);
+  const letGo = await bodies;
+  late.signal("SIGSTOP");
+  letGo();
+  const second = rig.webhooks();
+  await waitUntil("the second worker's delivery", async () => isDelivered(), HEALED_MS);
+  await second.kill();
+  late.signal("SIGCONT");
+
+  await rig.commit(["steady/a"]);
+  await expectAllDelivered();
+  expect(duplicates()).toBe(0);
+  await late.kill();
+  await store.close();
+});
