@@ -7,6 +7,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export default defineConfig({
   root,
   test: {
+    // Most files wait for real processes and time-outs: two at once also where there are only two cores. Each
+    // has ports and folders of its own.
+    maxWorkers: 2,
     sequence: { shuffle: true },
     retry: 0,
     dangerouslyIgnoreUnhandledErrors: false,
@@ -30,7 +33,6 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
       {
@@ -40,7 +42,6 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
     ],
