@@ -4,6 +4,14 @@ import type { EndpointDoc } from "../store/webhook-documents.ts";
 /** What decides whether an endpoint wants an event. */
 export type Wish = Pick<EndpointDoc, "_id" | "eventTypes" | "customers" | "coalesce">;
 
+/** True for an event that the endpoint has asked for. */
+export function wants(
+  { eventTypes, customers }: Pick<Wish, "eventTypes" | "customers">,
+  { customerId, type }: { readonly customerId: string; readonly type: string },
+): boolean {
+  return (eventTypes?.includes(type) ?? true) && (customers?.includes(customerId) ?? true);
+}
+
 /** Knows which endpoints want which events, from what it read last. */
 export interface EndpointRouter {
   /** Reads the endpoints; call it at the start, after a change and now and then. */

@@ -8,16 +8,25 @@ export interface EventPage {
   readonly nextCursor: string | null;
 }
 
-/**
- * A transaction that is slow to commit may bring an event that is older than ones already there. The cursor
- * of the last page goes back by this, so that none is passed over: the receiver sees some twice.
- */
+/** Where a reader stands. */
+export interface PullPosition {
+  readonly ms: number;
+  readonly id: string;
+  /** It was read while events before it could still come: up to here all have been told. Absent: up to `ms`. */
+  readonly floorMs?: number;
+}
+
+/** A transaction that is slow to commit brings an event that is older than ones already there, by less than this. */
 const SETTLED_MS = 30_000;
 
-/** Events of all kinds after this position, in the order they were committed. The cursor is never null. */
+/**
+ * Events of all kinds after this position, in the order they were committed. The cursor is never null. At the
+ * end it goes back to where events may still have come in behind the reader, so that none is passed over: the
+ * reader sees some twice.
+ */
 export async function pullEvents(
   store: Store,
-  query: { readonly after: { readonly ms: number; readonly id: string } | null; readonly limit: number },
+  query: { readonly after: PullPosition | null; readonly limit: number },
   now: Date,
 ): Promise<EventPage & { readonly nextCursor: string }> {
   const after = query.after;
@@ -32,12 +41,17 @@ export async function pullEvents(
     .limit(query.limit)
     .project<{ _id: string; body: string; createdAt: Date }>({ body: 1, createdAt: 1 })
     .toArray();
-  const last = rows.at(-1);
-  const position = last === undefined ? after : { ms: last.createdAt.getTime(), id: last._id };
   const settledMs = now.getTime() - SETTLED_MS;
-  const beyond = position === null || (rows.length < query.limit && position.ms > settledMs);
-  const next = beyond ? { ms: settledMs, id: "" } : position;
-  return { bodies: rows.map(({ body }) => body), nextCursor: encodeCursor([next.ms, next.id]) };
+  const last = rows.at(-1);
+  const read = last === undefined ? after : { ms: last.createdAt.getTime(), id: last._id };
+  const position = read ?? { ms: settledMs, id: "" };
+  const floorMs = after?.floorMs ?? Math.min(position.ms, settledMs);
+  return { bodies: rows.map(({ body }) => body), nextCursor: encodeCursor(nextOf()) };
+
+  function nextOf(): (string | number)[] {
+    if (position.ms <= floorMs) return [position.ms, position.id];
+    return rows.length === query.limit ? [position.ms, position.id, floorMs] : [floorMs, ""];
+  }
 }
 
 /** A customer's charges after this sequence number; the cursor is the last number, null at the end. */

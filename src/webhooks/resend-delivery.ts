@@ -15,14 +15,18 @@ const TRIES = 5;
 
 /**
  * Makes a delivery due once more, whatever became of it: asked for twice, it is sent twice. Throws
- * delivery_not_found, and delivery_batched for one that was told by another. Answers the delivery.
+ * delivery_not_found, endpoint_not_found when its endpoint has been deleted, and delivery_batched for one that
+ * was told by another. Answers the delivery.
  */
 export async function resendDelivery(store: Store, id: string, now: Date): Promise<DeliveryDoc> {
-  const { deliveries } = store.collections;
+  const { deliveries, endpoints } = store.collections;
   for (let tries = 1; tries <= TRIES; tries++) {
     const known = await deliveries.findOne({ _id: id });
     if (known === null) throw new AppError("delivery_not_found", `There is no delivery '${id}'`);
-    const { state, dueAt, resends, batchId } = known;
+    const { state, dueAt, resends, batchId, endpointId } = known;
+    if ((await endpoints.findOne({ _id: endpointId, deletedAt: null })) === null) {
+      throw new AppError("endpoint_not_found", `The endpoint '${endpointId}' has been deleted`);
+    }
     if (state === "gathering" || state === "batched") {
       throw new AppError(
         "delivery_batched",

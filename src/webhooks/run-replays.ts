@@ -6,6 +6,7 @@ import { deliveryIdOf, type EventPlanner, newDelivery } from "../spend/plan-batc
 import type { Store } from "../store/connect.ts";
 import type { EventDoc } from "../store/documents.ts";
 import type { DeliveryDoc, ReplayDoc } from "../store/webhook-documents.ts";
+import { wants } from "./endpoint-router.ts";
 import { resendFields } from "./resend-delivery.ts";
 
 /** What a replay tells again. */
@@ -79,8 +80,10 @@ export async function runReplays(deps: ReplayDeps): Promise<void> {
     .sort({ createdAt: 1 })
     .toArray();
   for (const replay of running) {
+    const endpoint = await deps.store.collections.endpoints.findOne({ _id: replay.endpointId });
+    const wish = endpoint ?? { eventTypes: [], customers: [] };
     let next: ReplayDoc | null = replay;
-    while (next !== null) next = await replayPage(deps, next);
+    while (next !== null) next = await replayPage(deps, next, wish);
     // Without Redis the sweep wakes the endpoint.
     await deps.wake([replay.endpointId]).catch((error: unknown) => {
       deps.log.debug(errorFields(error), "replay.not_woken");
@@ -103,7 +106,11 @@ function eventFilter(
 }
 
 /** The replay after one more page; null when it is done. */
-async function replayPage(deps: ReplayDeps, replay: ReplayDoc): Promise<ReplayDoc | null> {
+async function replayPage(
+  deps: ReplayDeps,
+  replay: ReplayDoc,
+  wish: Parameters<typeof wants>[0],
+): Promise<ReplayDoc | null> {
   const { events, deliveries, replays } = deps.store.collections;
   const now = deps.now();
   const page = await events
@@ -117,7 +124,10 @@ async function replayPage(deps: ReplayDeps, replay: ReplayDoc): Promise<ReplayDo
   );
   const writes = page.flatMap((event) => {
     const kept = { ...event, deliveriesUntil: new Date(now.getTime() + deps.planner.keepDeliveriesMs) };
-    const write = replayWrite(kept, { replay, known: known.get(event._id) ?? null, now });
+    const before = known.get(event._id) ?? null;
+    // What it got once it gets again, and of the rest what it asks for.
+    const write =
+      before !== null || wants(wish, event) ? replayWrite(kept, { replay, known: before, now }) : null;
     return write === null ? [] : [write];
   });
   if (writes.length > 0) await deliveries.bulkWrite(writes, { ordered: false });

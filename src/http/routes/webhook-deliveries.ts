@@ -6,10 +6,8 @@ import { EVENT_TYPES } from "../../webhooks/endpoint-fields.ts";
 import type { EventPage } from "../../webhooks/pull-events.ts";
 import type { ReplayRequest } from "../../webhooks/run-replays.ts";
 import type { AppContext, RequestState } from "../context.ts";
-import { timeCursor } from "../cursor-field.ts";
+import { type Position, timeCursor } from "../cursor-field.ts";
 import { readJson, readQuery } from "../read-json.ts";
-
-type Position = { readonly ms: number; readonly id: string };
 
 export interface DeliveryRoutesDeps {
   readonly webhookDeliveries: {
