@@ -54,7 +54,7 @@ export async function admitCall(
   const priced = rates === null || isFree(rates) ? null : rates;
   const plan =
     priced && holdFor(call, priced, Buffer.byteLength(call.request.text) + unseenTokens(call.request));
-  const limits = callLimits(budget, call.model, plan);
+  const limits = callLimits(budget, call.model, { plan, now: deps.now() });
   if (isUnlimited(limits)) return { call, cappedTokens: null, remainingNano: null };
   let verdict = await deps.admit(call.requestId, customerId, limits);
   let used = plan;
@@ -66,7 +66,8 @@ export async function admitCall(
       priced,
       Math.min(counted, Buffer.byteLength(call.request.text)) + unseenTokens(call.request),
     );
-    verdict = await deps.admit(call.requestId, customerId, callLimits(budget, call.model, used));
+    const again = callLimits(budget, call.model, { plan: used, now: deps.now() });
+    verdict = await deps.admit(call.requestId, customerId, again);
   }
   if (verdict.kind === "unknown") return admitWithoutRedis(deps, call, { budget, plan: used });
   if (verdict.kind !== "admitted") {
@@ -120,9 +121,16 @@ async function countedTokens(deps: AdmitDeps, request: ChatRequest): Promise<num
   return Math.ceil(counted * VOCABULARY_MARGIN) + FORMAT_TOKENS;
 }
 
-function callLimits(budget: BudgetTerms, model: string, plan: HoldPlan | null): CallLimits {
+type LimitTerms = Pick<BudgetTerms["models"][number], "maxNano" | "periodOf">;
+const modelBucket = (model: string): string => `model:${model}`;
+
+function callLimits(
+  budget: BudgetTerms,
+  model: string,
+  { plan, now }: { plan: HoldPlan | null; now: Date },
+): CallLimits {
   const soft = budget.enforcement === "soft";
-  const bucket = (name: string, maxNano: bigint): Bucket[] =>
+  const bucket = (name: string, { maxNano, periodOf }: LimitTerms): Bucket[] =>
     plan === null
       ? []
       : [
@@ -133,6 +141,7 @@ function callLimits(budget: BudgetTerms, model: string, plan: HoldPlan | null): 
             fallbackNano: plan.fallbackNano,
             minNano: plan.minNano,
             soft,
+            periodEnd: periodOf(now)?.end ?? null,
           },
         ];
   const models = budget.models.filter((limit) => limit.model === model);
@@ -141,8 +150,8 @@ function callLimits(budget: BudgetTerms, model: string, plan: HoldPlan | null): 
     tpm: budget.tpmLimit,
     parallel: budget.maxParallelRequests,
     buckets: [
-      ...models.flatMap((limit) => bucket(`model:${limit.model}`, limit.maxNano)),
-      ...(budget.maxNano === null ? [] : bucket("", budget.maxNano)),
+      ...models.flatMap((limit) => bucket(modelBucket(limit.model), limit)),
+      ...(budget.maxNano === null ? [] : bucket("", { maxNano: budget.maxNano, periodOf: budget.periodOf })),
     ],
   };
 }
@@ -172,24 +181,25 @@ async function admitWithoutRedis(
   { budget, plan }: { budget: BudgetTerms; plan: HoldPlan | null },
 ): Promise<AdmittedCall> {
   if (deps.policy.failClosedWithoutRedis) throw unavailable("the counters of its limits do not answer");
-  const account = call.customerId === null ? null : await deps.loadAccount(call.customerId).catch(() => null);
-  const spentNano = account?.spendNano ?? 0n;
-  const [bucket] = callLimits(budget, call.model, plan).buckets.filter(({ name }) => name === "");
-  if (bucket !== undefined && spentNano >= bucket.maxNano) {
-    throw refusal(
-      deps,
-      { kind: "over_budget", bucket, spentNano, heldNano: 0n },
-      {
-        customerId: call.customerId ?? "",
-        budget,
-      },
-    );
+  const customerId = call.customerId ?? "";
+  const account = await deps.loadAccount(customerId).catch(() => {
+    throw unavailable("neither the counters of its limits nor the store answer");
+  });
+  let remainingNano: bigint | null = null;
+  for (const bucket of callLimits(budget, call.model, { plan, now: deps.now() }).buckets) {
+    const spentNano = spentOf(account, bucket.name);
+    if (spentNano >= bucket.maxNano) {
+      const verdict = { kind: "over_budget", bucket, spentNano, heldNano: 0n } as const;
+      throw refusal(deps, verdict, { customerId, budget });
+    }
+    if (bucket.name === "") remainingNano = bucket.maxNano - spentNano;
   }
-  return {
-    call,
-    cappedTokens: null,
-    remainingNano: bucket === undefined ? null : bucket.maxNano - spentNano,
-  };
+  return { call, cappedTokens: null, remainingNano };
+}
+
+function spentOf(account: Account | null, bucket: string): bigint {
+  if (bucket === "") return account?.spendNano ?? 0n;
+  return account?.modelSpend.find(({ model }) => modelBucket(model) === bucket)?.spendNano ?? 0n;
 }
 
 function refusal(

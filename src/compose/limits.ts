@@ -6,6 +6,7 @@ import { type Change, openChangeFeed } from "../queues/change-feed.ts";
 import type { Account } from "../spend/account.ts";
 import { Admission, RENEW_INTERVAL_MS } from "../spend/admission.ts";
 import { createAdmissionRedis } from "../spend/admission-redis.ts";
+import { isStoreAway } from "../store/store-failure.ts";
 import type { Parts } from "./parts.ts";
 
 /** What decides over calls: customers' terms, and the counters that all processes share. */
@@ -36,6 +37,7 @@ export function openLimits(
   const terms = createTermsCache({
     load: termsStore.loadTerms,
     isStoreUp,
+    isStoreAway,
     nowMs: () => performance.now(),
     log,
   });

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import { repeat } from "../lib/repeat.ts";
+import type { DeliveryQueue } from "../queues/delivery-queue.ts";
 import { runDeliveryWorker } from "../queues/delivery-worker.ts";
 import { BEAT_MS, createWorkerCount } from "../queues/worker-count.ts";
 import { USER_AGENT } from "../version.ts";
@@ -45,7 +46,7 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
 function openLanes(
   parts: Parts,
   wiring: {
-    later: ConstructorParameters<typeof Lanes>[0]["later"];
+    later: DeliveryQueue["wakeLater"];
     announce: Parameters<typeof disableEndpoint>[0]["announce"];
     workers: { readonly count: number };
   },
@@ -89,11 +90,13 @@ function openLanes(
     observed: ({ _id }, { verdict, lagMs }) => {
       health.add(_id, { delivered: verdict.next === "delivered", lagMs });
     },
-    later: (wake) =>
+    later: (wake) => {
+      // Not waited for: while Redis is away that would keep the place that the attempt had.
       wiring.later(wake).catch((error: unknown) => {
         // The sweep finds it when it is due.
         log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
-      }),
+      });
+    },
     failed: (endpointId, error) => log.warn({ endpointId, ...errorFields(error) }, "delivery.failed"),
     slots: new Slots(ROOM),
     workers: () => wiring.workers.count,

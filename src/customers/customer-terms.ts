@@ -1,6 +1,6 @@
 import { createBatcher } from "../lib/batcher.ts";
 import { AppError } from "../errors.ts";
-import { DeadlineError, withDeadline } from "../lib/deadline.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { BudgetTerms } from "../spend/budget-terms.ts";
 
@@ -33,6 +33,8 @@ export interface TermsCacheDeps {
   readonly load: (customerIds: readonly string[]) => Promise<ReadonlyMap<string, CustomerTerms>>;
   /** False while charges go to the spool. */
   readonly isStoreUp: () => boolean;
+  /** True for a failure that says that the store does not answer. */
+  readonly isStoreAway: (error: unknown) => boolean;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -52,7 +54,8 @@ const LOAD_BATCH = 500;
  * Keeps customers' terms for a few seconds. While the store is away the last known terms are used, however
  * old.
  */
-export function createTermsCache({ load, isStoreUp, nowMs, log }: TermsCacheDeps): TermsCache {
+export function createTermsCache(deps: TermsCacheDeps): TermsCache {
+  const { load, isStoreUp, isStoreAway, nowMs, log } = deps;
   const entries = new Map<string, { terms: CustomerTerms; loadedAtMs: number }>();
   // What was loaded before a change was heard of must not be kept after it.
   let changes = 0;
@@ -87,13 +90,12 @@ export function createTermsCache({ load, isStoreUp, nowMs, log }: TermsCacheDeps
       } catch (error) {
         log.debug(errorFields(error), "customer_terms.unavailable");
         if (known !== undefined) return known.terms;
-        if (error instanceof DeadlineError) {
-          throw new AppError(
-            "store_unavailable",
-            "The store that knows this customer's limits does not answer",
-          );
-        }
-        return null;
+        if (!isStoreUp() || isStoreAway(error)) return null;
+        throw new AppError(
+          "store_unavailable",
+          "The store that knows this customer's limits does not answer as it should",
+          { cause: error },
+        );
       }
     },
     forget: (customerIds) => {

@@ -60,7 +60,7 @@ end
 
 /**
  * ARGV: request id, hold's life in ms, parallel, rpm, tpm limit (-1 = none), then per bucket: name, max,
- * need, fallback, min, soft (0 or 1). Answers one of
+ * need, fallback, min, soft (0 or 1), the end of its period ("" = never, "*" = not compared). Answers one of
  *   seed · ok, granted, spent, held · parallel, limit · rpm|tpm, limit, used, ms until the window ends ·
  *   budget, bucket, spent, held
  */
@@ -86,11 +86,13 @@ if tpm >= 0 and tokens >= tpm then return { 'tpm', text(tpm), text(math.floor(to
 
 local granted, buckets = nil, {}
 local spentNow, heldNow = 0, 0
-for i = first, #ARGV, 6 do
+for i = first, #ARGV, 7 do
   local name, max, need = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local fallback, least, soft = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), ARGV[i + 5] == '1'
   local stored = redis.call('HMGET', state, 'spent:' .. name, 'end:' .. name, 'held:' .. name)
   local spent, ends, held = tonumber(stored[1] or 0), stored[2], tonumber(stored[3] or 0)
+  -- Other terms than those it was filled by: the store knows what is spent by these.
+  if ends and ARGV[i + 6] ~= '*' and ends ~= ARGV[i + 6] then return { 'seed' } end
   if ends and ends ~= '' and tonumber(ends) <= now then spent = 0 end
   local free = max - spent - held
   local grant = need

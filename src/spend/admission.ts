@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { withDeadline } from "../lib/deadline.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { Account } from "./account.ts";
+import { endText, type Hold, HOLD_MS, keysOf, renewArgs, totalArgs } from "./admission-args.ts";
 import type { Charge } from "./charge.ts";
 import type { Committed } from "./commit-charges.ts";
 
@@ -15,6 +15,11 @@ export interface Bucket {
   readonly minNano: bigint;
   /** Admitted while anything is left; nothing is held. */
   readonly soft: boolean;
+  /**
+   * When the period ends by the terms of this process; null = never. What Redis knows by other terms is read
+   * from the store again. Absent = nothing is compared.
+   */
+  readonly periodEnd?: Date | null;
 }
 
 /** Everything that limits one call of a customer. */
@@ -68,17 +73,7 @@ export interface AdmissionDeps {
   readonly log: Log;
 }
 
-interface Hold {
-  readonly customerId: string;
-  readonly amountNano: bigint;
-  readonly buckets: readonly string[];
-  /** Waits on this machine's disk: it never expires while we live. */
-  readonly pinned: boolean;
-}
-
 const ANSWER_MS = 1000;
-/** A hold outlives its process by this; longer than any commit can be on its way. */
-const HOLD_MS = 60_000;
 export const RENEW_INTERVAL_MS = 15_000;
 const SEED_TRIES = 3;
 
@@ -90,6 +85,7 @@ const SEED_TRIES = 3;
 export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #holds = new Map<string, Hold>();
+  readonly #ended = new Map<string, Set<string>>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -98,7 +94,7 @@ export class Admission {
   /** Asks for one call. An admitted one must be committed, released or left to die with this process. */
   async admit(requestId: string, customerId: string, limits: CallLimits): Promise<Verdict> {
     const number = (limit: number | null): string => String(limit ?? -1);
-    const args = [
+    const argsFor = (compare: boolean): string[] => [
       requestId,
       String(HOLD_MS),
       number(limits.parallel),
@@ -111,11 +107,13 @@ export class Admission {
         String(bucket.fallbackNano),
         String(bucket.minNano),
         bucket.soft ? "1" : "0",
+        compare && bucket.periodEnd !== undefined ? endText(bucket.periodEnd) : "*",
       ]),
     ];
     try {
       for (let tries = 0; tries < SEED_TRIES; tries++) {
-        const answer = (await this.#run("admit", customerId, args)) as string[];
+        // Once it has been read from the store, that is what counts, also where terms are not agreed on yet.
+        const answer = (await this.#run("admit", customerId, argsFor(tries === 0))) as string[];
         if (answer[0] !== "seed") return this.#verdict(answer, { requestId, customerId, limits });
         await this.#seed(customerId);
       }
@@ -167,7 +165,7 @@ export class Admission {
       const write = standing.get(customerId);
       const isHeld = own.some(({ requestId }) => this.#holds.has(requestId));
       // Customers without limits have nothing in Redis, and cost it nothing.
-      if (!isHeld && write?.terms == null) continue;
+      if (!isHeld && write !== undefined && write.terms === null) continue;
       for (const { requestId } of own) this.#holds.delete(requestId);
       const tokens = own.reduce((sum, { usage }) => sum + usage.totalTokens, 0);
       const ids = own.map(({ requestId }) => requestId);
@@ -175,34 +173,64 @@ export class Admission {
         write === undefined
           ? ["doubt", "0", String(tokens), "0"]
           : totalArgs("commit", write.account, tokens);
-      this.#background(this.#run("settle", customerId, [...totals, ...ids]));
+      this.#run("settle", customerId, [...totals, ...ids]).catch((error: unknown) => {
+        this.#deps.log.debug(errorFields(error), "admission.settle_failed");
+        this.#remember(customerId, ids);
+      });
+    }
+  }
+
+  /** Holds that have ended and that Redis did not hear of; some would never expire by themselves. */
+  #remember(customerId: string, ids: readonly string[]): void {
+    const known = this.#ended.get(customerId) ?? new Set();
+    this.#ended.set(customerId, known);
+    for (const id of ids) known.add(id);
+  }
+
+  async #tellEnded(): Promise<void> {
+    for (const [customerId, ids] of this.#ended) {
+      this.#ended.delete(customerId);
+      try {
+        // What Redis knows of the totals may be behind as well.
+        await this.#run("settle", customerId, ["doubt", "0", "0", "0", ...ids]);
+      } catch (error) {
+        this.#remember(customerId, [...ids]);
+        throw error;
+      }
     }
   }
 
   /** Holds charges that wait on the disk at their exact cost, without expiry, until they are committed. */
   spooled(charges: readonly Charge[]): void {
-    for (const { requestId, customerId, costNano } of charges) {
-      const hold = this.#holds.get(requestId);
-      if (hold === undefined) continue;
-      this.#holds.set(requestId, { ...hold, amountNano: costNano, pinned: true });
-      this.#background(this.holdAgain(customerId));
+    for (const [customerId, own] of Map.groupBy(charges, (charge) => charge.customerId)) {
+      const pinned = own.flatMap(({ requestId, costNano }): [string, Hold][] => {
+        const hold = this.#holds.get(requestId);
+        return hold === undefined ? [] : [[requestId, { ...hold, amountNano: costNano, pinned: true }]];
+      });
+      for (const [requestId, hold] of pinned) this.#holds.set(requestId, hold);
+      if (pinned.length > 0) this.#background(this.#run("renew", customerId, renewArgs(pinned, true)));
     }
   }
 
   /** Renews every live hold; call it every RENEW_INTERVAL_MS. */
   async renew(): Promise<void> {
-    const customers = new Set([...this.#holds.values()].map(({ customerId }) => customerId));
-    await Promise.allSettled([...customers].map((customerId) => this.holdAgain(customerId)));
+    // Pinned ones do not expire.
+    const live = [...this.#holds].filter(([, hold]) => !hold.pinned);
+    const byCustomer = [...Map.groupBy(live, ([, hold]) => hold.customerId)];
+    await Promise.allSettled([
+      this.#tellEnded(),
+      ...byCustomer.map(([customerId, holds]) => this.#run("renew", customerId, renewArgs(holds, false))),
+    ]);
   }
 
   /** Holds again what this process holds for a customer: Redis may have lost it. */
   async holdAgain(customerId: string): Promise<void> {
     for (const pinned of [false, true]) {
       // Looked up right before it is sent: a hold that has ended meanwhile must not come back.
-      const args = [...this.#holds]
-        .filter(([, hold]) => hold.customerId === customerId && hold.pinned === pinned)
-        .flatMap(([id, hold]) => [id, String(hold.amountNano), JSON.stringify(hold.buckets)]);
-      if (args.length > 0) await this.#run("renew", customerId, [pinned ? "" : String(HOLD_MS), ...args]);
+      const holds = [...this.#holds].filter(
+        ([, hold]) => hold.customerId === customerId && hold.pinned === pinned,
+      );
+      if (holds.length > 0) await this.#run("renew", customerId, renewArgs(holds, pinned));
     }
   }
 
@@ -245,29 +273,4 @@ export class Admission {
       this.#deps.log.debug(errorFields(error), "admission.settle_failed");
     });
   }
-}
-
-function totalArgs(mode: "commit" | "seed", account: Account, tokens: number): string[] {
-  const end = (date: Date | null): string => (date === null ? "" : String(date.getTime()));
-  const buckets = [
-    { name: "", spentNano: account.spendNano, end: end(account.periodEnd) },
-    ...account.modelSpend.map((one) => ({
-      name: `model:${one.model}`,
-      spentNano: one.spendNano,
-      end: end(one.periodEnd),
-    })),
-  ];
-  return [
-    mode,
-    String(account.sequence),
-    String(tokens),
-    String(buckets.length),
-    ...buckets.flatMap((bucket) => [bucket.name, String(bucket.spentNano), bucket.end]),
-  ];
-}
-
-/** Ids are any text; their hash makes keys of one length in one slot of a cluster. */
-function keysOf(customerId: string): string[] {
-  const tag = createHash("sha256").update(customerId).digest("base64url");
-  return ["state", "holds", "amounts"].map((part) => `spendhook:{${tag}}:${part}`);
 }

@@ -221,6 +221,18 @@ export function classifyCommitFailure(error: unknown): CommitFailure {
   return "unavailable";
 }
 
+/** DocumentValidationFailure, BSONObjectTooLarge, InvalidBSON. */
+const CHARGE_FAULTS: ReadonlySet<unknown> = new Set([121, 10334, 22]);
+
+/**
+ * True for a refusal that is about the charge itself (it breaks a validation rule, is too large, or cannot be
+ * written as BSON): it would be refused for ever. Anything else may pass, as a full disk does.
+ */
+export function isChargeFault(error: unknown): boolean {
+  if (error instanceof MongoServerError) return CHARGE_FAULTS.has(error.code);
+  return error instanceof Error && error.name.startsWith("BSON");
+}
+
 async function abandon(session: ClientSession): Promise<void> {
   try {
     if (session.inTransaction()) await session.abortTransaction();

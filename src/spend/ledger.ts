@@ -4,7 +4,7 @@ import { errorFields, type Log } from "../lib/log.ts";
 import { DeadlineError, withDeadline } from "../lib/deadline.ts";
 import type { Charge, ChargeReceipt } from "./charge.ts";
 import { type CommitDeps, commitCharges } from "./commit-charges.ts";
-import { classifyCommitFailure } from "./ledger-store.ts";
+import { classifyCommitFailure, isChargeFault } from "./ledger-store.ts";
 import type { Spool } from "./spool.ts";
 
 export interface LedgerDeps extends CommitDeps {
@@ -110,21 +110,22 @@ export class Ledger {
     const { spool } = this.#deps;
     const charges = await spool.read(file);
     const refused: Charge[] = [];
+    const left: unknown[] = [];
     try {
       await this.#commitForReplay(charges);
     } catch (error) {
-      if (classifyCommitFailure(error) !== "rejected") throw error;
+      if (classifyCommitFailure(error) === "unavailable") throw error;
       for (const charge of charges) {
         await this.#commitForReplay([charge]).catch((reason: unknown) => {
-          if (classifyCommitFailure(reason) !== "rejected") throw reason;
-          this.#deps.log.error(
-            { requestId: charge.requestId, ...errorFields(reason) },
-            "ledger.charge_refused",
-          );
-          refused.push(charge);
+          const { requestId } = charge;
+          this.#deps.log.error({ requestId, ...errorFields(reason) }, "ledger.charge_refused");
+          if (isChargeFault(reason)) refused.push(charge);
+          else left.push(reason);
         });
       }
     }
+    // The file stays for another time; what is in the store by then is met there, and changes nothing.
+    if (left.length > 0) throw left[0];
     if (refused.length > 0) await spool.setAside(refused);
     await spool.remove(file);
     return charges.length - refused.length;

@@ -237,6 +237,45 @@ test("a period that has ended leaves nothing spent, without anybody having run",
   await expect.poll(async () => (await one.admit(nextId(), "ada", call)).kind).toBe("admitted");
 });
 
+test("other terms than those that redis was filled by: the store is asked what is spent by these", async () => {
+  const one = open();
+  const end = new Date(Date.now() + 60_000);
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: USD, sequence: 3n, periodEnd: end });
+  const by = (periodEnd: Date | null): CallLimits => {
+    const call = limits({ max: USD, need: USD });
+    return { ...call, buckets: call.buckets.map((bucket) => ({ ...bucket, periodEnd })) };
+  };
+  expect((await one.admit(nextId(), "ada", by(end))).kind).toBe("over_budget");
+  expect((await one.admit(nextId(), "ada", by(end))).kind).toBe("over_budget");
+  expect(loads).toBe(1);
+  // The tier is reset daily from now on, and a new day has begun.
+  stored.set("ada", { ...NEW_ACCOUNT, sequence: 3n, periodEnd: new Date(Date.now() + 90_000) });
+  expect((await one.admit(nextId(), "ada", by(stored.get("ada")!.periodEnd))).kind).toBe("admitted");
+  expect(loads).toBe(2);
+  // Terms that the store does not share (yet) are no reason to refuse, nor to ask for ever.
+  expect((await one.admit(nextId(), "ada", by(null))).kind).toBe("over_budget");
+  expect(loads).toBe(3);
+});
+
+test("a charge that was in the ledger already ends its hold, also one of another process", async () => {
+  const [dead, alive] = [open(), open()];
+  const call = limits({ max: USD, need: USD });
+  const id = await admitted(dead, call);
+  const charge = {
+    requestId: id,
+    customerId: "ada",
+    costNano: USD / 2n,
+    usage: { totalTokens: 0 },
+  } as Charge;
+  dead.spooled([charge]);
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: USD / 2n, sequence: 1n });
+  expect((await alive.admit(nextId(), "ada", limits({ max: USD, need: USD / 2n + 1n }))).kind).toBe(
+    "over_budget",
+  );
+  alive.committed({ charges: [charge], accounts: [] });
+  await admitted(alive, limits({ max: USD, need: USD / 2n }));
+});
+
 test("parallel calls are counted until they end", async () => {
   const one = open();
   const call = limits({ parallel: 2 });

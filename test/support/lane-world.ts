@@ -109,7 +109,7 @@ export class LaneWorld {
         }),
       pauseUntil: (id, until) => this.#call("pauseUntil", () => this.change(id, { pausedUntil: until })),
       observed: () => {},
-      later: (wake) => this.#call("later", () => void this.later.push(wake)),
+      later: (wake) => void this.later.push(wake),
       failed: (_id, error) => void this.failures.push(error),
       slots: new Slots(room),
       workers: () => this.workers,

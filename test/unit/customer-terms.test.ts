@@ -13,6 +13,7 @@ const blocked: CustomerTerms = {
 };
 let answer: () => Promise<CustomerTerms>;
 let storeUp: boolean;
+const AWAY = new Error("nobody there");
 let nowMs: number;
 
 beforeEach(() => {
@@ -32,6 +33,7 @@ function open() {
       return new Map(ids.map((id) => [id, terms]));
     },
     isStoreUp: () => storeUp,
+    isStoreAway: (error) => error === AWAY,
     nowMs: () => nowMs,
     log: quiet,
   });
@@ -53,6 +55,17 @@ test("a store that is there and never answers is a named failure", async () => {
   const refused = expect(open().get("ada")).rejects.toMatchObject({ code: "store_unavailable" });
   await vi.advanceTimersByTimeAsync(11_000);
   await refused;
+});
+
+test("a store that answers with a failure of its own is no reason to serve without limits", async () => {
+  answer = () => Promise.reject(new Error("not allowed to read budgets"));
+  const refused = expect(open().get("ada")).rejects.toMatchObject({ code: "store_unavailable" });
+  await vi.advanceTimersByTimeAsync(1);
+  await refused;
+  answer = () => Promise.reject(AWAY);
+  const unknown = open().get("ada");
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await unknown).toBeNull();
 });
 
 test("while the store is away nothing is known of a new customer, and the last word counts for others", async () => {

@@ -220,7 +220,7 @@ export class Lane {
       this.#deps.forgetEndpoint(this.#endpointId);
     } else if (verdict.next === "retry" && verdict.waitMs <= LONGEST_DELAYED_JOB_MS) {
       const { attempts } = attempted;
-      await this.#deps.later({ id, endpointId: endpoint._id, attempts, delayMs: verdict.waitMs });
+      this.#deps.later({ id, endpointId: endpoint._id, attempts, delayMs: verdict.waitMs });
     }
   }
 

@@ -33,7 +33,8 @@ export interface LaneDeps {
   readonly pauseUntil: (endpointId: string, until: Date) => Promise<void>;
   /** Told of every attempt; must not throw. */
   readonly observed: (endpoint: EndpointDoc, attempt: Extract<Attempted, { kind: "tried" }>) => void;
-  readonly later: (wake: LaterWake) => Promise<void>;
+  /** Does not wait, and must not throw. */
+  readonly later: (wake: LaterWake) => void;
   readonly failed: (endpointId: string, error: unknown) => void;
   readonly slots: Slots;
   /** Workers that share the endpoints' limits; at least one. */

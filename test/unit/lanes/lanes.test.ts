@@ -306,42 +306,34 @@ test("a place that its next in line cannot use goes to the one after", async () 
 });
 
 describe("a store that is away", () => {
-  test.each([
-    "endpoint",
-    "findDue",
-    "attempt",
-    "claimProbe",
-    "open",
-    "close",
-    "later",
-    "pauseUntil",
-    "disable",
-  ])("%s: the lane asks rarely, and goes on when it is back", async (name) => {
-    const probing = name === "claimProbe" || name === "close";
-    world.add("a", 300, probing ? { breaker: { ...CLOSED, openUntil: at(0), opens: 1 } } : {});
-    const bad: Record<string, Answer> = {
-      open: { code: "http_500" },
-      later: { code: "http_500" },
-      pauseUntil: { code: "http_429", retryAfterMs: 1000 },
-      disable: { code: "http_410", disable: "410" },
-    };
-    world.answer = () => bad[name] ?? { code: "delivered" };
-    world.broken.add(name);
-    const lanes = world.worker({ fast: 2, slow: 2 });
-    lanes.offer("a", []);
-    await pass(20_000);
-    expect(world.failures.length).toBeGreaterThan(0);
-    expect(world.asked.endpoint).toBeLessThan(700);
-    expect(world.asked.findDue).toBeLessThan(60);
-    world.broken.clear();
-    world.answer = () => ({ code: "delivered" });
-    for (let sweep = 0; sweep < 60 && world.pending("a") > 0; sweep++) {
+  test.each(["endpoint", "findDue", "attempt", "claimProbe", "open", "close", "pauseUntil", "disable"])(
+    "%s: the lane asks rarely, and goes on when it is back",
+    async (name) => {
+      const probing = name === "claimProbe" || name === "close";
+      world.add("a", 300, probing ? { breaker: { ...CLOSED, openUntil: at(0), opens: 1 } } : {});
+      const bad: Record<string, Answer> = {
+        open: { code: "http_500" },
+        pauseUntil: { code: "http_429", retryAfterMs: 1000 },
+        disable: { code: "http_410", disable: "410" },
+      };
+      world.answer = () => bad[name] ?? { code: "delivered" };
+      world.broken.add(name);
+      const lanes = world.worker({ fast: 2, slow: 2 });
       lanes.offer("a", []);
-      await pass(5000);
-    }
-    expect(world.pending("a")).toBe(0);
-    expect(world.inFlight).toBe(0);
-  });
+      await pass(20_000);
+      expect(world.failures.length).toBeGreaterThan(0);
+      expect(world.asked.endpoint).toBeLessThan(700);
+      expect(world.asked.findDue).toBeLessThan(60);
+      world.broken.clear();
+      world.answer = () => ({ code: "delivered" });
+      for (let sweep = 0; sweep < 60 && world.pending("a") > 0; sweep++) {
+        lanes.offer("a", []);
+        await pass(5000);
+      }
+      expect(world.pending("a")).toBe(0);
+      expect(world.inFlight).toBe(0);
+    },
+  );
 });
 
 describe("stopping", () => {

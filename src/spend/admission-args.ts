@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+import type { Account } from "./account.ts";
+
+/** What one process holds of a customer's limits for one call. */
+export interface Hold {
+  readonly customerId: string;
+  readonly amountNano: bigint;
+  readonly buckets: readonly string[];
+  /** Waits on this machine's disk: it never expires while we live. */
+  readonly pinned: boolean;
+}
+
+/** A hold outlives its process by this; longer than any commit can be on its way. */
+export const HOLD_MS = 60_000;
+
+export function renewArgs(holds: readonly (readonly [string, Hold])[], pinned: boolean): string[] {
+  const args = holds.flatMap(([id, hold]) => [id, String(hold.amountNano), JSON.stringify(hold.buckets)]);
+  return [pinned ? "" : String(HOLD_MS), ...args];
+}
+
+export function endText(date: Date | null): string {
+  return date === null ? "" : String(date.getTime());
+}
+
+export function totalArgs(mode: "commit" | "seed", account: Account, tokens: number): string[] {
+  const buckets = [
+    { name: "", spentNano: account.spendNano, end: endText(account.periodEnd) },
+    ...account.modelSpend.map((one) => ({
+      name: `model:${one.model}`,
+      spentNano: one.spendNano,
+      end: endText(one.periodEnd),
+    })),
+  ];
+  return [
+    mode,
+    String(account.sequence),
+    String(tokens),
+    String(buckets.length),
+    ...buckets.flatMap((bucket) => [bucket.name, String(bucket.spentNano), bucket.end]),
+  ];
+}
+
+/** Ids are any text; their hash makes keys of one length in one slot of a cluster. */
+export function keysOf(customerId: string): string[] {
+  const tag = createHash("sha256").update(customerId).digest("base64url");
+  return ["state", "holds", "amounts"].map((part) => `spendhook:{${tag}}:${part}`);
+}
