@@ -122,6 +122,8 @@ test("a retry carries the same id and body, its own timestamp and signature, and
 // Timeline  both customers call; then a third one calls 50 times.
 // Proves    the third one's events arrive while the first still hangs, and the first two in the end.
 test("an event that hangs holds up no other, and arrives at its next attempt", async () => {
+  const shorter = { method: "PATCH", body: JSON.stringify({ timeout_ms: 5000 }) };
+  expect((await stack.fetch("/webhook/endpoints/default", shorter)).status).toBe(200);
   const hanging: { writableEnded: boolean }[] = [];
   receiver.reply = ({ customerId, headers }, response) => {
     const isFirst = headers["webhook-attempt"] === "1";

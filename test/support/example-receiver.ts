@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { freePort, LOOPBACK } from "../../src/embedded/child.ts";
+import { BASE_ENV } from "./base-env.ts";
 import { withStore } from "./ledger-rows.ts";
 import { MASTER_KEY, type Stack } from "./stack.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -103,7 +104,7 @@ export class ExampleReceiver {
     this.secret = endpoint.secret;
     this.endpointId = endpoint.id;
     this.#env = {
-      PATH: process.env["PATH"] ?? "",
+      ...BASE_ENV,
       PORT: String(endpoint.port),
       SPENDHOOK_URL: stack.baseUrl,
       MASTER_KEY,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import path from "node:path";
+import { BASE_ENV } from "./base-env.ts";
 import { MASTER_KEY, SECRETS_KEY, type Stack } from "./stack.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -21,7 +22,7 @@ export class ExtraProxy {
     const child = spawn(process.execPath, ["src/main.ts"], {
       cwd: ROOT,
       env: {
-        PATH: process.env["PATH"],
+        ...BASE_ENV,
         PORT: "0",
         DATA_DIR: mkdtempSync(path.join(stack.dataDir, "proxy-")),
         CONFIG_FILE_PATH: stack.configFile,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import { BASE_ENV } from "./base-env.ts";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
 
@@ -17,7 +18,7 @@ export async function runImport(
 ): Promise<Ran> {
   const child = spawn(process.execPath, ["src/import.ts", ...args], {
     cwd: ROOT,
-    env: { PATH: process.env["PATH"], ...env },
+    env: { ...BASE_ENV, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [out, err] = ["", ""];

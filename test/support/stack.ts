@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
+import { BASE_ENV } from "./base-env.ts";
 import { listProcesses, processTree, type ProcessRow, signalProcess } from "./process-tree.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -109,8 +110,7 @@ export class Stack {
     const child = spawn(program, args, {
       cwd: ROOT,
       env: {
-        PATH: process.env["PATH"],
-        HOME: process.env["HOME"],
+        ...BASE_ENV,
         PORT: "0",
         DATA_DIR: this.dataDir,
         CONFIG_FILE_PATH: file,
@@ -221,7 +221,7 @@ export class Stack {
 export async function runVerify(dataDir: string): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, ["src/verify.ts"], {
     cwd: ROOT,
-    env: { PATH: process.env["PATH"], DATA_DIR: dataDir },
+    env: { ...BASE_ENV, DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
