@@ -9,7 +9,7 @@ import { redisService, type Service, storeService } from "./supervisor/services.
 
 const ROOT = path.join(import.meta.dirname, "..");
 /** Longer than each process's own drain. */
-const CHILD_STOP_MS = 40_000;
+const CHILD_STOP_MS = 50_000;
 
 await runProcess({
   name: "supervisor",

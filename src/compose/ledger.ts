@@ -14,6 +14,8 @@ import { serializeBudgetEvent, serializeSpendTracked } from "../webhooks/event-b
 import type { Parts } from "./parts.ts";
 
 const PING_MS = 1000;
+/** By then a batch that the store does not take is in the spool. */
+const SPOOLED_MS = 5000;
 const SPOOL_INTERVAL_MS = 1000;
 
 /** The ledger with its spool, which is put into the store whenever that answers. */
@@ -36,7 +38,7 @@ export function openLedger(
     log,
     now: () => new Date(),
   });
-  closer.add("ledger", () => ledger.idle());
+  closer.add("ledger", () => ledger.idle(), { limitMs: SPOOLED_MS });
   const replay = async (): Promise<void> => {
     if (isPrepared()) await ledger.replaySpool();
   };

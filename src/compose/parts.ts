@@ -39,7 +39,7 @@ export function openQueue(
   options: { failFast: boolean },
 ): { redis: Redis; queue: DeliveryQueue } {
   const redis = connectRedis(parts.redisUrl, { ...options, log: parts.log });
-  parts.closer.add("redis", () => redis.quit());
+  parts.closer.add("redis", () => (redis.status === "ready" ? redis.quit() : redis.disconnect()));
   const queue = createDeliveryQueue(redis, parts.log);
   parts.closer.add("queue", () => queue.close());
   return { redis, queue };

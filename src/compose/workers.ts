@@ -18,7 +18,8 @@ import { openEndpoints, openRouter } from "./endpoints.ts";
 import { eventPlanner } from "./ledger.ts";
 import { openParts, openQueue, type Parts } from "./parts.ts";
 
-const WORKER_DRAIN_MS = 20_000;
+/** Longer than any attempt: the longest time-out to headers, and the body. */
+const WORKER_DRAIN_MS = 35_000;
 /** Attempts in flight at once in one worker: to receivers that answer fast, and to those that do not. */
 const ROOM = { fast: 192, slow: 64 } as const;
 
@@ -36,10 +37,9 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   closer.add("beat", repeat(BEAT_MS, workers.beat));
   const lanes = openLanes(parts, { later: queue.wakeLater, announce: queue.announce, workers });
   const worker = runDeliveryWorker({ connection: redis, offer: lanes.offer.bind(lanes), log });
-  closer.add("worker", async () => {
-    await Promise.all([worker.drain(WORKER_DRAIN_MS), lanes.stop()]);
-    await workers.leave();
-  });
+  closer.add("worker count", workers.leave);
+  closer.add("wake-ups", () => worker.close());
+  closer.add("attempts", () => lanes.stop(), { limitMs: WORKER_DRAIN_MS });
   return { stop: () => closer.close() };
 }
 

@@ -11,8 +11,8 @@ export interface DeliveryWorkerDeps {
 }
 
 export interface RunningWorker {
-  /** Takes no new jobs and resolves when those in hand are done, or at the deadline. */
-  drain(timeoutMs: number): Promise<void>;
+  /** Takes no new jobs and resolves when those in hand are done; never, while Redis hangs. */
+  close(): Promise<void>;
 }
 
 /** A job only hands ids over, so a few at once are plenty. */
@@ -51,13 +51,7 @@ export function runDeliveryWorker(deps: DeliveryWorkerDeps): RunningWorker {
     log.warn({ jobId: job?.id, ...errorFields(error) }, "delivery.job_failed");
   });
   return {
-    drain: async (timeoutMs) => {
-      let timer: NodeJS.Timeout | undefined;
-      const deadline = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs);
-      });
-      await Promise.race([worker.close(), deadline]);
-      clearTimeout(timer);
-    },
+    // While Redis is away nothing can be said to it, and nothing that is in hand needs to be.
+    close: () => worker.close(deps.connection.status !== "ready"),
   };
 }

@@ -2,7 +2,12 @@ import { createBatcher } from "../lib/batcher.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { AttemptDoc, EndpointDoc } from "../store/webhook-documents.ts";
 import { type AttemptResult, classifyAttempt, type RetrySchedule, type Verdict } from "./classify-attempt.ts";
-import type { ClaimedDelivery, DeliveryStore, DeliveryUpdate } from "./delivery-store.ts";
+import {
+  type ClaimedDelivery,
+  type DeliveryStore,
+  type DeliveryUpdate,
+  nextNumber,
+} from "./delivery-store.ts";
 import { customHeaders, type SecretBox, signingKeysOf } from "./endpoint-keys.ts";
 import { attemptTimeoutMs, notSent, type Posted, type PostEvent } from "./post-event.ts";
 import { type SignatureHeaders, signatureHeaders, type SigningKeys } from "./sign.ts";
@@ -87,7 +92,7 @@ export class DeliveryAttempter {
     const startedAt = now();
     // This process has stood still since it claimed: another may have sent it by now.
     if (delivery.lease !== null && delivery.lease.until <= startedAt) return { kind: "skipped" };
-    const number = delivery.attempts.length + 1;
+    const number = nextNumber(delivery.attempts);
     const manual = delivery.resends > 0;
     const { posted, signed } = await this.#send(claimed, endpoint, number);
     const scheduled = delivery.attempts.filter((attempt) => !attempt.manual).length + (manual ? 0 : 1);

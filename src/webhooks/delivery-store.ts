@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation } from "mongodb";
+import type { AnyBulkWriteOperation, UpdateFilter } from "mongodb";
 import pLimit from "p-limit";
 import type { NewId } from "../lib/ids.ts";
 import type { Collections, Store } from "../store/connect.ts";
@@ -37,6 +37,8 @@ export interface DeliveryStore {
 /** Jobs may wake a moment before their delivery is due. */
 const EARLY_MS = 1000;
 const LOOKUPS_AT_ONCE = 16;
+/** A delivery that is sent again and again by hand keeps its latest attempts, so that it never outgrows a document. */
+const KEPT_ATTEMPTS = 100;
 
 export function createDeliveryStore(store: Store, newId: NewId): DeliveryStore {
   const { deliveries } = store.collections;
@@ -126,11 +128,20 @@ async function giveUp(
         filter: { _id, "lease.token": token },
         update: {
           $set: { state: "exhausted", lease: null, resends: 0, afterResends: null, finishedAt: now },
-          $push: { attempts: unsent(attempts.length + 1, { startedAt: now, code: "event_missing" }) },
+          ...noted(unsent(nextNumber(attempts), { startedAt: now, code: "event_missing" })),
         },
       },
     })),
   );
+}
+
+/** The number of the attempt after these. */
+export function nextNumber(attempts: readonly AttemptDoc[]): number {
+  return (attempts.at(-1)?.number ?? 0) + 1;
+}
+
+function noted(attempt: AttemptDoc): Pick<UpdateFilter<DeliveryDoc>, "$push"> {
+  return { $push: { attempts: { $each: [attempt], $slice: -KEPT_ATTEMPTS } } };
 }
 
 function unsent(
@@ -159,19 +170,22 @@ async function takeOver(
   const expired = await deliveries
     .find({ _id: { $in: [...ids] }, state: "pending", "lease.until": { $lt: mine.startedAt } })
     .toArray();
-  for (const { _id, lease, attempts, resends } of expired) {
-    if (lease === null) continue;
-    const unknown = unsent(attempts.length + 1, {
+  const writes = expired.flatMap(({ _id, lease, attempts, resends }) => {
+    if (lease === null) return [];
+    const unknown = unsent(nextNumber(attempts), {
       startedAt: lease.startedAt,
       outcome: "unknown",
       code: "worker_lost",
       manual: resends > 0,
     });
-    await deliveries.updateOne(
-      { _id, state: "pending", "lease.token": lease.token },
-      { $set: { lease: mine }, $push: { attempts: unknown } },
-    );
-  }
+    return {
+      updateOne: {
+        filter: { _id, state: "pending" as const, "lease.token": lease.token },
+        update: { $set: { lease: mine }, ...noted(unknown) },
+      },
+    };
+  });
+  if (writes.length > 0) await deliveries.bulkWrite(writes, { ordered: false });
 }
 
 /**
@@ -189,18 +203,17 @@ function toWrites(update: DeliveryUpdate): AnyBulkWriteOperation<DeliveryDoc>[] 
     finishedAt: after.state === "pending" ? null : now,
   };
   const left = update.resends - done;
-  const $push = { attempts: attempt };
   return [
     {
       updateOne: {
         filter: { _id: id, "lease.token": token, resends: update.resends },
-        update: { $set: { ...(left > 0 ? again : final), resends: left }, $push },
+        update: { $set: { ...(left > 0 ? again : final), resends: left }, ...noted(attempt) },
       },
     },
     {
       updateOne: {
         filter: { _id: id, "lease.token": token },
-        update: { $set: again, $inc: { resends: -done }, $push },
+        update: { $set: again, $inc: { resends: -done }, ...noted(attempt) },
       },
     },
   ];

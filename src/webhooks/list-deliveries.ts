@@ -91,7 +91,7 @@ export function deliveryJson(delivery: DeliveryDoc, enabled: ReadonlySet<string>
     customer_id: delivery.customerId === "" ? null : delivery.customerId,
     event: delivery.type,
     state: parked ? "parked" : delivery.state,
-    attempts: delivery.attempts.length,
+    attempts: delivery.attempts.at(-1)?.number ?? 0,
     last_code: delivery.attempts.at(-1)?.code ?? null,
     batch_id: delivery.batchId,
     due_at: delivery.dueAt.toISOString(),

@@ -239,6 +239,23 @@ test("events wait for a Redis that hangs", LONG, async () => {
   expect(duplicates()).toBe(0);
 });
 
+// Timeline  an event arrives; Redis hangs, or is gone; the workers are told to stop.
+// Proves    they end by themselves, without a word from Redis; what had not been sent is not lost.
+test.each(["SIGSTOP", "SIGKILL"] as const)("workers stop while Redis is away: %s", LONG, async (signal) => {
+  await startRig(["steady"]);
+  const workers = [rig.maintenance(), rig.webhooks()];
+  await rig.commit(["steady/a"]);
+  await arrived("steady", 1);
+  signalProcess(rig.redisPid, signal);
+  await rig.commit(["steady/a"]);
+  expect(await Promise.all(workers.map((worker) => worker.stop()))).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ]);
+  signalProcess(rig.redisPid, "SIGCONT");
+  expect(await rig.deliveries({ state: "pending" })).toHaveLength(1);
+});
+
 // Setup     a receiver that is down; a breaker that opens for one second first, then longer and longer.
 // Timeline  200 charges; the breaker opens three times; the receiver comes up.
 // Proves    what the breaker holds back is not lost, and is not tried more often than the schedule allows.

@@ -42,11 +42,19 @@ export class WorkerProcess {
   }
 
   /** Resolves when it is gone. */
-  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, "exit");
-    this.#child.kill(signal);
+    this.#child.kill("SIGKILL");
     await ended;
+  }
+
+  /** Tells it to stop; resolves with how it ended. */
+  async stop(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
+    return { code, signal };
   }
 }
 

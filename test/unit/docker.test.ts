@@ -115,7 +115,7 @@ test.each(services)("%s restarts, cannot be changed from inside and does not fil
   expect(service.tmpfs).toContain("/tmp");
   expect(service.cap_drop).toEqual(["ALL"]);
   expect(service.security_opt).toEqual(["no-new-privileges:true"]);
-  expect(service.stop_grace_period).toBe("40s");
+  expect(service.stop_grace_period).toBe("50s");
   expect(service.logging?.options).toHaveProperty("max-size");
   expect(service.logging?.options).toHaveProperty("max-file");
   expect(service.healthcheck?.disable === true).toBe(service.command?.[1]?.startsWith("workers/") ?? false);

@@ -66,7 +66,7 @@ function Summary({ delivery, resent }: { delivery: DeliveryDetail; resent: () =>
   return (
     <>
       <div class="panel-line">
-        <StateBadge state={delivery.state} attempts={delivery.attempts.length} />
+        <StateBadge state={delivery.state} attempts={delivery.attempts.at(-1)?.number ?? 0} />
         {delivery.state === "pending" && (
           <span class="muted">
             next try <Until at={delivery.due_at} />

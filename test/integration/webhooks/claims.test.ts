@@ -73,22 +73,28 @@ async function claim(id: string, leaseMs = LEASE_MS): Promise<ClaimedDelivery | 
   return (await deliveries.claim([id], leaseMs)).get(id);
 }
 
+const ATTEMPT: Omit<AttemptDoc, "number" | "startedAt"> = {
+  durationMs: 1,
+  outcome: "failed",
+  code: "http_500",
+  status: null,
+  response: null,
+  manual: false,
+  headers: null,
+  timing: null,
+};
+
 /** What a worker writes down that has had this answer. */
 async function record(claimed: ClaimedDelivery | undefined, code: string): Promise<void> {
   if (claimed === undefined) throw new Error("It was not claimed");
   const { delivery, token } = claimed;
   const now = new Date();
   const attempt: AttemptDoc = {
+    ...ATTEMPT,
     number: delivery.attempts.length + 1,
     startedAt: now,
-    durationMs: 1,
     outcome: code === "delivered" ? "delivered" : "failed",
     code,
-    status: null,
-    response: null,
-    manual: false,
-    headers: null,
-    timing: null,
   };
   const after = { state: code === "delivered" ? ("delivered" as const) : ("pending" as const), dueAt: now };
   await deliveries.record([{ id: delivery._id, token, attempt, resends: delivery.resends, after, now }]);
@@ -304,3 +310,18 @@ test("one delivery whose event is gone does not take its neighbours with it", as
 function nextOf(attempted: Attempted): string {
   return attempted.kind === "tried" ? attempted.verdict.next : attempted.kind;
 }
+
+// Timeline  a delivery that has been sent 120 times by hand; one attempt more.
+// Proves    a delivery never outgrows a document: its latest hundred attempts are kept, numbered on.
+test("the latest hundred attempts are kept, and the next is numbered after the last", async () => {
+  const id = await due();
+  const byHand = Array.from({ length: 120 }, () => ({ ...ATTEMPT, manual: true }));
+  const numbered = byHand.map((attempt, index) => ({ ...attempt, number: index + 1, startedAt: new Date() }));
+  await store.collections.deliveries.updateOne({ _id: id }, { $set: { attempts: numbered } });
+
+  const tried = await attempter(deliveries).attempt(id, endpoint);
+
+  expect(tried).toMatchObject({ kind: "tried", attempts: 121 });
+  const numbers = (await find(id))?.attempts.map(({ number }) => number);
+  expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 22));
+});

@@ -49,7 +49,7 @@ async function withWorker(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } finally {
-    await worker.drain(5000);
+    await worker.close();
   }
 }
 
