@@ -155,6 +155,8 @@ export interface ReplayDoc {
   state: "running" | "done";
   /** Where the work stands: the last event seen. */
   cursor: { createdAt: Date; eventId: string } | null;
+  /** Until when one process alone works at it; null = nobody does. */
+  leaseUntil: Date | null;
   matched: number;
   queued: number;
   createdAt: Date;

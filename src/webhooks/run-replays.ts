@@ -37,6 +37,7 @@ export async function startReplay(
     _id: newId("rpl"),
     state: "running",
     cursor: null,
+    leaseUntil: null,
     matched: await events.countDocuments(eventFilter(request, null)),
     queued: 0,
     createdAt: now(),
@@ -72,23 +73,43 @@ export interface ReplayDeps {
 
 export const REPLAY_INTERVAL_MS = 500;
 const PAGE = 200;
+/** Pages of each replay in one run, so that a run ends and a new replay is not behind a long one. */
+const ROUNDS = 10;
+/** Far longer than a page takes. */
+const LEASE_MS = 30_000;
 
-/** Takes every running replay to its end, page by page; one that is broken off goes on where it stood. */
+/**
+ * Takes running replays on, a page of each in turn, so that a long one delays no other; one that is broken off
+ * goes on where it stood. Of several processes one at a time works at a replay.
+ */
 export async function runReplays(deps: ReplayDeps): Promise<void> {
-  const running = await deps.store.collections.replays
-    .find({ state: "running" })
-    .sort({ createdAt: 1 })
-    .toArray();
-  for (const replay of running) {
-    const endpoint = await deps.store.collections.endpoints.findOne({ _id: replay.endpointId });
-    const wish = endpoint ?? { eventTypes: [], customers: [] };
-    let next: ReplayDoc | null = replay;
-    while (next !== null) next = await replayPage(deps, next, wish);
-    // Without Redis the sweep wakes the endpoint.
-    await deps.wake([replay.endpointId]).catch((error: unknown) => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const running = await deps.store.collections.replays
+      .find({ state: "running" })
+      .sort({ createdAt: 1 })
+      .toArray();
+    if (running.length === 0) return;
+    for (const { _id } of running) await takeOn(deps, _id);
+    const endpointIds = [...new Set(running.map(({ endpointId }) => endpointId))];
+    // Without Redis the sweep wakes the endpoints.
+    await deps.wake(endpointIds).catch((error: unknown) => {
       deps.log.debug(errorFields(error), "replay.not_woken");
     });
   }
+}
+
+/** One page of a replay, unless another process is at it. */
+async function takeOn(deps: ReplayDeps, id: string): Promise<void> {
+  const { endpoints, replays } = deps.store.collections;
+  const now = deps.now();
+  const replay = await replays.findOneAndUpdate(
+    { _id: id, state: "running", $or: [{ leaseUntil: null }, { leaseUntil: { $lte: now } }] },
+    { $set: { leaseUntil: new Date(now.getTime() + LEASE_MS) } },
+    { returnDocument: "after" },
+  );
+  if (replay === null) return;
+  const endpoint = await endpoints.findOne({ _id: replay.endpointId });
+  await replayPage(deps, replay, endpoint ?? { eventTypes: [], customers: [] });
 }
 
 function eventFilter(
@@ -105,12 +126,12 @@ function eventFilter(
   } as Filter<EventDoc>;
 }
 
-/** The replay after one more page; null when it is done. */
+/** Tells the events of one page again, and lets go of the replay. */
 async function replayPage(
   deps: ReplayDeps,
   replay: ReplayDoc,
   wish: Parameters<typeof wants>[0],
-): Promise<ReplayDoc | null> {
+): Promise<void> {
   const { events, deliveries, replays } = deps.store.collections;
   const now = deps.now();
   const page = await events
@@ -133,16 +154,19 @@ async function replayPage(
   if (writes.length > 0) await deliveries.bulkWrite(writes, { ordered: false });
   const last = page.at(-1);
   const done = page.length < PAGE;
-  const after: ReplayDoc = {
-    ...replay,
-    cursor: last === undefined ? replay.cursor : { createdAt: last.createdAt, eventId: last._id },
-    queued: replay.queued + writes.length,
-    state: done ? "done" : "running",
-    finishedAt: done ? now : null,
-  };
-  const { _id, cursor, queued, state, finishedAt } = after;
-  await replays.updateOne({ _id }, { $set: { cursor, queued, state, finishedAt } });
-  return done ? null : after;
+  await replays.updateOne(
+    // Who took longer than its lease has been overtaken, and leaves the word to the other.
+    { _id: replay._id, leaseUntil: replay.leaseUntil },
+    {
+      $set: {
+        cursor: last === undefined ? replay.cursor : { createdAt: last.createdAt, eventId: last._id },
+        leaseUntil: null,
+        state: done ? "done" : "running",
+        finishedAt: done ? now : null,
+      },
+      $inc: { queued: writes.length },
+    },
+  );
 }
 
 /** How one event is told again; null when it is not, or is on its way already. */

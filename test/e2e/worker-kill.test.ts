@@ -245,7 +245,7 @@ test.each(["SIGSTOP", "SIGKILL"] as const)("workers stop while Redis is away: %s
   await startRig(["steady"]);
   const workers = [rig.maintenance(), rig.webhooks()];
   await rig.commit(["steady/a"]);
-  await arrived("steady", 1);
+  await waitUntil("the delivery to be recorded", isDelivered);
   signalProcess(rig.redisPid, signal);
   await rig.commit(["steady/a"]);
   expect(await Promise.all(workers.map((worker) => worker.stop()))).toEqual([
