@@ -8,6 +8,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const ROUNDS = 50;
 const MOST_WAITING = 100;
+const PAUSE_MS = 20;
 const HEALED_MS = 90_000;
 const LONG = { timeout: 600_000 };
 
@@ -15,6 +16,8 @@ const LONG = { timeout: 600_000 };
 const isClaim: Pattern = (bytes) => bytes.includes("\tuntil\0");
 /** What it says when it records how attempts ended. */
 const isRecord: Pattern = (bytes) => bytes.includes("$push\0") && !isClaim(bytes);
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 let rig: DeliveryRig;
 
@@ -56,7 +59,7 @@ class ReadyWorker {
   }
 }
 
-/** Charges of some customers of the endpoint `steady`, as fast as they are delivered. */
+/** Charges of some customers of the endpoint `steady`: some hundred a second, and no more than are delivered. */
 class SteadyLoad {
   #running = true;
   readonly #done = this.#run();
@@ -68,6 +71,7 @@ class SteadyLoad {
       const committed = rig.events.length;
       const isRoom = (): boolean => !this.#running || committed - receiver.accepted.length < MOST_WAITING;
       await waitUntil("room", isRoom, LONG.timeout);
+      await pause(PAUSE_MS);
     }
   }
 
@@ -107,6 +111,15 @@ async function claimsUpTo(before: Date): Promise<string[]> {
   return held.flatMap(({ _id, lease }) =>
     lease !== null && lease.startedAt <= before ? [`${_id} ${lease.startedAt.toISOString()}`] : [],
   );
+}
+
+/** The claims, each with the attempts of its delivery. */
+async function historiesOf(claims: readonly string[]): Promise<string[]> {
+  const rows = await rig.deliveries();
+  return claims.map((claim) => {
+    const attempts = rows.find(({ _id }) => claim.startsWith(`${_id} `))?.attempts ?? [];
+    return `${claim}: ${attempts.map((one) => `${one.code} ${one.startedAt.toISOString()}`).join(", ")}`;
+  });
 }
 
 async function isDelivered(): Promise<boolean> {
@@ -195,8 +208,8 @@ test("kill -9 of the webhook worker at four points, 50 times, loses no event", L
       .map(({ startedAt, code }) => ({ claim: `${_id} ${startedAt.toISOString()}`, code })),
   );
   const told = new Set(unknown.map(({ claim }) => claim));
-  expect([...left].filter((claim) => !told.has(claim))).toEqual([]);
-  expect([...told].filter((claim) => !held.has(claim) && !left.has(claim))).toEqual([]);
+  expect(await historiesOf([...left].filter((claim) => !told.has(claim)))).toEqual([]);
+  expect(await historiesOf([...told].filter((claim) => !held.has(claim) && !left.has(claim)))).toEqual([]);
   expect(unknown.filter(({ code }) => code !== "worker_lost")).toEqual([]);
   expect(unknown.length).toBeGreaterThanOrEqual(3 * ROUNDS);
   expect(duplicates()).toBeGreaterThanOrEqual(2 * ROUNDS);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-const POLL_MS = 20;
+/** Soon at first, then more and more rarely: what takes long must not be asked for all the time. */
+const POLL_MS = { first: 10, factor: 1.25, longest: 250 } as const;
 const DEADLINE_MS = 30_000;
 
 /**
@@ -14,7 +15,7 @@ export async function waitUntil<T>(
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + deadlineMs;
   let cause: unknown;
-  for (;;) {
+  for (let pollMs: number = POLL_MS.first; ; pollMs = Math.min(pollMs * POLL_MS.factor, POLL_MS.longest)) {
     try {
       const value = await condition();
       if (value !== false && value !== null && value !== undefined) {
@@ -27,6 +28,6 @@ export async function waitUntil<T>(
     if (performance.now() > deadline) {
       throw new Error(`Waited ${deadlineMs} ms in vain for ${what}`, { cause });
     }
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
