@@ -24,7 +24,7 @@ const UNPRICED_DAYS = 30;
 
 /** One completion from its request to its charge. */
 export function openCompletions(
-  { config, closer, newId }: Parts,
+  { config, closer, newId, log }: Parts,
   { ledger, limits, daily }: { ledger: Ledger; limits: Limits; daily: DailyStore },
 ): Pick<AppDeps, "catalog" | "prepareCall" | "completeChat" | "modelInfo"> {
   const upstream = createUpstreamClient(USER_AGENT);
@@ -54,7 +54,7 @@ export function openCompletions(
   closer.add("refusals", () => refusals.flush());
   closer.add(
     "refusal writer",
-    repeat(REFUSALS_INTERVAL_MS, () => refusals.flush()),
+    repeat({ name: "refusals", intervalMs: REFUSALS_INTERVAL_MS, log }, () => refusals.flush()),
   );
   return {
     catalog,

@@ -51,7 +51,7 @@ export function openRouter({ config, closer, log }: Parts, endpoints: EndpointSt
       (await endpoints.list()).filter(({ _id }) => _id !== DEFAULT_ENDPOINT_ID || hasDefault(config)),
     log,
   });
-  closer.add("endpoints", repeat(ROUTER_REFRESH_MS, router.refresh));
+  closer.add("endpoints", repeat({ name: "endpoints", intervalMs: ROUTER_REFRESH_MS, log }, router.refresh));
   return router;
 }
 

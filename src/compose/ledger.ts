@@ -42,7 +42,7 @@ export function openLedger(
   const replay = async (): Promise<void> => {
     if (isPrepared()) await ledger.replaySpool();
   };
-  closer.add("spool", repeat(SPOOL_INTERVAL_MS, replay));
+  closer.add("spool", repeat({ name: "spool", intervalMs: SPOOL_INTERVAL_MS, log }, replay));
   return ledger;
 }
 

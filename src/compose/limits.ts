@@ -62,7 +62,7 @@ export function openLimits(
   });
   closer.add(
     "holds",
-    repeat(RENEW_INTERVAL_MS, () => admission.renew()),
+    repeat({ name: "holds", intervalMs: RENEW_INTERVAL_MS, log }, () => admission.renew()),
   );
   return { terms, admission, loadAccount, tell: (change) => feed.tell(change) };
 }

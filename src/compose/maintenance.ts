@@ -25,13 +25,8 @@ export function composeMaintenance(config: Config, log: Log): Worker {
   const planner = eventPlanner(config, router);
   const now = (): Date => new Date();
   const { announce, wakeEndpoints: wake } = queue;
-  const every = (name: string, ms: number, work: () => Promise<unknown>): void =>
-    closer.add(
-      name,
-      repeat(ms, async () => {
-        await work();
-      }),
-    );
+  const every = (name: string, intervalMs: number, work: () => Promise<unknown>): void =>
+    closer.add(name, repeat({ name, intervalMs, log }, work));
 
   const deliveries = createDeliveryStore(store, newId);
   const sweep = { endpoints: endpoints.list, deliveries, wake, log, now };

@@ -34,12 +34,13 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   const { closer } = parts;
   const { redis, queue } = openQueue(parts, { failFast: false });
   const workers = createWorkerCount(redis, parts.newId("wrk"));
-  closer.add("beat", repeat(BEAT_MS, workers.beat));
+  closer.add("beat", repeat({ name: "beat", intervalMs: BEAT_MS, log }, workers.beat));
   const lanes = openLanes(parts, { later: queue.wakeLater, announce: queue.announce, workers });
   const worker = runDeliveryWorker({ connection: redis, offer: lanes.offer.bind(lanes), log });
   closer.add("worker count", workers.leave);
-  closer.add("wake-ups", () => worker.close());
   closer.add("attempts", () => lanes.stop(), { limitMs: WORKER_DRAIN_MS });
+  // Closed first: a wake-up that is taken and not followed would be lost to the other workers.
+  closer.add("wake-ups", () => worker.close());
   return { stop: () => closer.close() };
 }
 
@@ -69,7 +70,8 @@ function openLanes(
     random: Math.random,
   });
   const health = createHealthRecorder(store, now);
-  closer.add("health", repeat(HEALTH_FLUSH_MS, health.flush));
+  closer.add("last health", health.flush);
+  closer.add("health", repeat({ name: "health", intervalMs: HEALTH_FLUSH_MS, log }, health.flush));
   const cached = rememberBriefly(endpoints.find, () => performance.now());
   const { announce } = wiring;
   const disabling = { store, planner: eventPlanner(config, router), newId, now, announce, log };

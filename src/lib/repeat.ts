@@ -3,22 +3,40 @@ import { errorFields, type Log } from "./log.ts";
 
 const RETRY_MS = 1000;
 
+export interface RepeatOptions {
+  /** What is done, for the log. */
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly log: Log;
+}
+
 /**
- * Runs the work every `intervalMs`, counted from the end of the last run, so that runs never overlap. A
- * run that throws is one that found nothing to do: the next one tries again. Returns a function that
- * stops and waits for the run in hand.
+ * Runs the work every `intervalMs`, counted from the end of the last run, so that runs never overlap. After a
+ * run that throws the next one tries again; the first failure of a row of them is logged, and its end. Returns
+ * a function that stops and waits for the run in hand.
  */
-export function repeat(intervalMs: number, work: () => Promise<void>): () => Promise<void> {
+export function repeat(
+  { name, intervalMs, log }: RepeatOptions,
+  work: () => Promise<unknown>,
+): () => Promise<void> {
   let stopped = false;
+  let failing = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
+  const run = async (): Promise<void> => {
+    try {
+      await work();
+      if (failing) log.info({ work: name }, "repeat.recovered");
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ work: name, ...errorFields(error) }, "repeat.failed");
+      failing = true;
+    }
+    if (!stopped) schedule();
+  };
   const schedule = (): void => {
     timer = setTimeout(() => {
-      running = work()
-        .catch(() => {})
-        .then(() => {
-          if (!stopped) schedule();
-        });
+      running = run();
     }, intervalMs);
   };
   schedule();

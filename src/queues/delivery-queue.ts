@@ -30,6 +30,8 @@ export interface DeliveryQueue {
 // A job that is kept, also one that failed, would keep the next of its name out of the queue.
 const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
 const MAX_BULK = 1000;
+/** What waits for Redis beyond this is left to the sweep, which reads it from the store. */
+const MAX_WAITING = 10_000;
 
 interface NamedJob {
   readonly name: string;
@@ -74,7 +76,8 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
       add([jobOf(endpointId, [id], { attempts, delayMs })]),
     wakeEndpoints: (endpointIds) => add(endpointIds.map((id) => jobOf(id, [], { attempts: 0 }))),
     announce: (deliveries) => {
-      waiting.push(...deliveries.map(({ _id, endpointId }) => ({ _id, endpointId })));
+      const room = Math.max(0, MAX_WAITING - waiting.length);
+      waiting.push(...deliveries.slice(0, room).map(({ _id, endpointId }) => ({ _id, endpointId })));
       if (!away && waiting.length > 0) void flush();
     },
     close: () => queue.close(),

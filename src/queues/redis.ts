@@ -2,6 +2,8 @@ import { Redis } from "ioredis";
 import { errorFields, type Log } from "../lib/log.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
+/** A server that answers nothing for so long is as good as away: what waits for it fails, and is not piled up. */
+const SILENCE_MS = 5000;
 const LONGEST_RECONNECT_WAIT_MS = 2000;
 
 /**
@@ -13,6 +15,8 @@ export function connectRedis(url: string, options: { failFast: boolean; log: Log
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: options.failFast ? 0 : null,
     enableOfflineQueue: !options.failFast,
+    // A worker's connection waits for jobs, in silence.
+    ...(options.failFast && { socketTimeout: SILENCE_MS }),
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_WAIT_MS),
   });
   let reported = false;

@@ -197,7 +197,7 @@ export function planDeliveries(
 
 /** A delivery as it begins. */
 export function newDelivery(
-  event: EventDoc,
+  event: Pick<EventDoc, "_id" | "customerId" | "type" | "deliveriesUntil">,
   of: { readonly endpointId: string; readonly state: "pending" | "gathering"; readonly now: Date },
 ): DeliveryDoc {
   return {

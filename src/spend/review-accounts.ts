@@ -35,25 +35,35 @@ export async function reviewAccounts(deps: ReviewDeps): Promise<number> {
   let reviewed = 0;
   for (;;) {
     const due = await deps.store.findDue(deps.now(), PAGE);
-    if (due.length > 0) await reviewPage(deps, due);
-    reviewed += due.length;
-    if (due.length < PAGE) return reviewed;
+    const done = due.length === 0 ? 0 : await reviewPage(deps, due);
+    reviewed += done;
+    // What fails is still due, and would be found again at once.
+    if (due.length < PAGE || done < due.length) return reviewed;
   }
 }
 
-/** One transaction for all; where that conflicts with calls that are being charged, one for each. */
-async function reviewPage(deps: ReviewDeps, customerIds: readonly string[]): Promise<void> {
+/**
+ * One transaction for all. Where that conflicts with calls that are being charged, or the store refuses one of
+ * them, one for each, so that none holds up the others. Resolves with how many were done.
+ */
+async function reviewPage(deps: ReviewDeps, customerIds: readonly string[]): Promise<number> {
   try {
     await commitReview(deps, customerIds);
+    return customerIds.length;
   } catch (error) {
-    if (classifyCommitFailure(error) !== "conflict" || customerIds.length === 1) throw error;
-    for (const id of customerIds) {
-      await commitReview(deps, [id]).catch((reason: unknown) => {
-        // It is still due: the next pass has it again.
-        deps.log.debug({ customerId: id, ...errorFields(reason) }, "review.conflict");
-      });
+    if (classifyCommitFailure(error) === "unavailable") throw error;
+  }
+  let done = 0;
+  for (const id of customerIds) {
+    try {
+      await commitReview(deps, [id]);
+      done++;
+    } catch (error) {
+      const isConflict = classifyCommitFailure(error) === "conflict";
+      deps.log[isConflict ? "debug" : "error"]({ customerId: id, ...errorFields(error) }, "review.failed");
     }
   }
+  return done;
 }
 
 async function commitReview(deps: ReviewDeps, customerIds: readonly string[]): Promise<void> {

@@ -137,9 +137,10 @@ export interface EndpointHourDoc {
   hour: Date;
   delivered: bigint;
   failed: bigint;
-  /** From an event to its acceptance, summed over `delivered`, and the longest. */
+  /** From an event to its acceptance, summed over `timed` of those that were delivered, and the longest. */
   lagMs: bigint;
   maxLagMs: bigint;
+  timed: bigint;
   expiresAt: Date;
 }
 
@@ -157,7 +158,10 @@ export interface ReplayDoc {
   cursor: { createdAt: Date; eventId: string } | null;
   /** Until when one process alone works at it; null = nobody does. */
   leaseUntil: Date | null;
-  matched: number;
+  /** Events of the span and kind; null = not counted yet. */
+  matched: number | null;
+  /** Those among `matched` that the work has come to. */
+  seen: number;
   queued: number;
   createdAt: Date;
   createdBy: string;

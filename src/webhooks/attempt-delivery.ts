@@ -31,8 +31,8 @@ export type Attempted =
       readonly kind: "tried";
       readonly verdict: Verdict;
       readonly durationMs: number;
-      /** From the event to now. */
-      readonly lagMs: number;
+      /** From the event to now; null for a send that somebody asked for, whose event may be from last month. */
+      readonly lagMs: number | null;
       readonly attempts: number;
     };
 
@@ -101,7 +101,7 @@ export class DeliveryAttempter {
     await this.#records.add(decided(claimed, verdict, row, now()));
     this.#logAttempt(claimed, { row, verdict, resent: posted.resent });
     const durationMs = posted.timing.totalMs;
-    const lagMs = Math.max(0, now().getTime() - delivery.createdAt.getTime());
+    const lagMs = manual ? null : Math.max(0, now().getTime() - delivery.createdAt.getTime());
     return { kind: "tried", verdict, durationMs, lagMs, attempts: number };
   }
 

@@ -12,11 +12,13 @@ interface Tally {
   lastFailureAt: Date | null;
   lagMs: number;
   maxLagMs: number;
+  /** Of how many deliveries the lag is known. */
+  timed: number;
 }
 
 /** Gathers how attempts end, per endpoint, and writes it down now and then: a statistic, not a record. */
 export interface HealthRecorder {
-  readonly add: (endpointId: string, outcome: { delivered: boolean; lagMs: number }) => void;
+  readonly add: (endpointId: string, outcome: { delivered: boolean; lagMs: number | null }) => void;
   /** Writes what has been gathered; rejects when the store is away, and then that much is lost. */
   readonly flush: () => Promise<void>;
 }
@@ -37,8 +39,11 @@ export function createHealthRecorder(store: Store, now: () => Date): HealthRecor
       if (delivered) {
         Object.assign(tally, { lastSuccessAt: at, failedSince: 0, firstFailureAt: null });
         tally.delivered++;
-        tally.lagMs += lagMs;
-        tally.maxLagMs = Math.max(tally.maxLagMs, lagMs);
+        if (lagMs !== null) {
+          tally.timed++;
+          tally.lagMs += lagMs;
+          tally.maxLagMs = Math.max(tally.maxLagMs, lagMs);
+        }
       } else {
         tally.failed++;
         tally.failedSince++;
@@ -74,6 +79,7 @@ function emptyTally(): Tally {
     lastFailureAt: null,
     lagMs: 0,
     maxLagMs: 0,
+    timed: 0,
   };
 }
 
@@ -116,6 +122,7 @@ function hourUpdate(endpointId: string, tally: Tally, at: Date): AnyBulkWriteOpe
           delivered: BigInt(tally.delivered),
           failed: BigInt(tally.failed),
           lagMs: BigInt(tally.lagMs),
+          timed: BigInt(tally.timed),
         },
         $max: { maxLagMs: BigInt(tally.maxLagMs) },
         $setOnInsert: { endpointId, hour, expiresAt: new Date(hour.getTime() + KEEP_HOURS_MS) },

@@ -55,7 +55,7 @@ export async function endpointHistory(
     hour: row.hour.toISOString(),
     delivered: Number(row.delivered),
     failed: Number(row.failed),
-    lag_ms_average: row.delivered === 0n ? null : Number(row.lagMs / row.delivered),
+    lag_ms_average: row.timed === 0n ? null : Number(row.lagMs / row.timed),
     lag_ms_max: Number(row.maxLagMs),
   }));
 }

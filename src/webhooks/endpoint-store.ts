@@ -104,7 +104,8 @@ export function reconcileDefault(
 ): Partial<EndpointDoc> | null {
   const changes: Partial<EndpointDoc> = {};
   if (stored.url !== wanted.url) {
-    Object.assign(changes, { url: wanted.url, state: "enabled", disabledReason: null, pausedUntil: null });
+    Object.assign(changes, { url: wanted.url, state: "enabled", disabledReason: null });
+    Object.assign(changes, asNew(stored, new Date()));
   }
   if (wanted.secret === null) {
     // Throws when it cannot be opened: better at the start than at the first event.
@@ -116,6 +117,18 @@ export function reconcileDefault(
     ];
   }
   return Object.keys(changes).length === 0 ? null : changes;
+}
+
+/** An endpoint that nothing is held against, as after a resume or a move: what failed before does not count. */
+export function asNew(
+  { health }: Pick<EndpointDoc, "health">,
+  now: Date,
+): Pick<EndpointDoc, "pausedUntil" | "breaker" | "health"> {
+  return {
+    pausedUntil: null,
+    breaker: { openUntil: null, opens: 0, closedAt: now },
+    health: { ...health, consecutiveFailures: 0, failingSince: null, warnings: 0 },
+  };
 }
 
 function opensTo(stored: EndpointDoc, secret: string, box: SecretBox): boolean {

@@ -21,6 +21,8 @@ export interface GatherDeps {
 }
 
 export const GATHER_INTERVAL_MS = 500;
+/** Events of each endpoint in one run, so that one with a backlog holds up no other. */
+const ROUNDS = 20;
 
 /**
  * Puts the charges that wait at endpoints which want them together into events of their own: as soon as
@@ -28,13 +30,18 @@ export const GATHER_INTERVAL_MS = 500;
  * in one transaction. Charges of an endpoint that wants them one by one again are sent so.
  */
 export async function gatherCharges(deps: GatherDeps): Promise<void> {
-  for (const endpoint of await deps.endpoints()) {
-    try {
-      if (endpoint.coalesce === null) await letGo(deps, endpoint._id);
-      else while (await gatherOnce(deps, endpoint, endpoint.coalesce));
-    } catch (error) {
-      deps.log.warn({ endpointId: endpoint._id, ...errorFields(error) }, "gather.failed");
+  let left = await deps.endpoints();
+  for (let round = 0; round < ROUNDS && left.length > 0; round++) {
+    const busy: EndpointDoc[] = [];
+    for (const endpoint of left) {
+      try {
+        if (endpoint.coalesce === null) await letGo(deps, endpoint._id);
+        else if (await gatherOnce(deps, endpoint, endpoint.coalesce)) busy.push(endpoint);
+      } catch (error) {
+        deps.log.warn({ endpointId: endpoint._id, ...errorFields(error) }, "gather.failed");
+      }
     }
+    left = busy;
   }
 }
 

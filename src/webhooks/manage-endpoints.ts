@@ -14,7 +14,7 @@ import {
   newSealedKeyPair,
   type SecretBox,
 } from "./endpoint-keys.ts";
-import { DEFAULT_ENDPOINT_ID, newEndpoint, secretId } from "./endpoint-store.ts";
+import { asNew, DEFAULT_ENDPOINT_ID, newEndpoint, secretId } from "./endpoint-store.ts";
 
 export interface ManageDeps {
   readonly store: Store;
@@ -73,7 +73,10 @@ export async function patchEndpoint(
   return changeEndpoint(deps, actor, {
     id,
     action: "endpoint.update",
-    of: (known) => ({ ...changesOf(deps, known, body), ...(body.url !== undefined && { url: body.url }) }),
+    of: (known) => ({
+      ...changesOf(deps, known, body),
+      ...(body.url !== undefined && body.url !== known.url && { url: body.url, ...asNew(known, deps.now()) }),
+    }),
   });
 }
 
@@ -123,13 +126,7 @@ export function resumeEndpoint(deps: ManageDeps, actor: string, id: string): Pro
   return changeEndpoint(deps, actor, {
     id,
     action: "endpoint.resume",
-    of: ({ health }) => ({
-      state: "enabled",
-      disabledReason: null,
-      pausedUntil: null,
-      breaker: { openUntil: null, opens: 0, closedAt: now },
-      health: { ...health, consecutiveFailures: 0, failingSince: null, warnings: 0 },
-    }),
+    of: (endpoint) => ({ state: "enabled", disabledReason: null, ...asNew(endpoint, now) }),
   });
 }
 

@@ -16,8 +16,11 @@ export interface PullPosition {
   readonly floorMs?: number;
 }
 
-/** A transaction that is slow to commit brings an event that is older than ones already there, by less than this. */
-const SETTLED_MS = 30_000;
+/**
+ * A transaction that is slow to commit brings an event that is older than ones already there, by less than this:
+ * MongoDB ends one that is open for 60 s.
+ */
+const SETTLED_MS = 90_000;
 
 /**
  * Events of all kinds after this position, in the order they were committed. The cursor is never null. At the

@@ -1,3 +1,4 @@
+import { errorFields } from "../lib/log.ts";
 import type { NewId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
 import type { Store } from "../store/connect.ts";
@@ -29,13 +30,21 @@ export async function reviewEndpoints(deps: ReviewEndpointsDeps): Promise<void> 
   const now = deps.now();
   for (const endpoint of await deps.list()) {
     if (endpoint.state !== "enabled" || endpoint.health.failingSince === null) continue;
-    const judged = judge(endpoint.health, deps.disableAfterMs, now);
-    if (judged.disable) {
-      const days = Math.round(deps.disableAfterMs / 8_640_000) / 10;
-      await deps.disable(endpoint._id, `no delivery has succeeded for ${days} days`);
-    } else if (judged.warnings > endpoint.health.warnings) {
-      await warn(deps, endpoint, judged.warnings);
+    try {
+      await reviewEndpoint(deps, endpoint, now);
+    } catch (error) {
+      deps.log.warn({ endpointId: endpoint._id, ...errorFields(error) }, "endpoint.review_failed");
     }
+  }
+}
+
+async function reviewEndpoint(deps: ReviewEndpointsDeps, endpoint: EndpointDoc, now: Date): Promise<void> {
+  const judged = judge(endpoint.health, deps.disableAfterMs, now);
+  if (judged.disable) {
+    const days = Math.round(deps.disableAfterMs / 8_640_000) / 10;
+    await deps.disable(endpoint._id, `no delivery has succeeded for ${days} days`);
+  } else if (judged.warnings > endpoint.health.warnings) {
+    await warn(deps, endpoint, judged.warnings);
   }
 }
 

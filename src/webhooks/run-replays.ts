@@ -26,7 +26,7 @@ export async function startReplay(
   actor: string,
   request: ReplayRequest,
 ): Promise<ReplayDoc> {
-  const { endpoints, events, replays } = store.collections;
+  const { endpoints, replays } = store.collections;
   if ((await endpoints.findOne({ _id: request.endpointId, deletedAt: null })) === null) {
     throw new AppError("endpoint_not_found", `There is no webhook endpoint '${request.endpointId}'`, {
       param: "endpoint_id",
@@ -38,7 +38,8 @@ export async function startReplay(
     state: "running",
     cursor: null,
     leaseUntil: null,
-    matched: await events.countDocuments(eventFilter(request, null)),
+    matched: await countQuickly(store, request),
+    seen: 0,
     queued: 0,
     createdAt: now(),
     createdBy: actor,
@@ -48,7 +49,30 @@ export async function startReplay(
   return replay;
 }
 
-/** A replay as the API shows it: `queued` grows until `state` is done. */
+/** More are counted by the way; and no caller waits longer. */
+const COUNT_LIMIT = 10_000;
+const COUNT_MS = 2000;
+
+async function countQuickly(
+  { collections }: Store,
+  { from, to, type, customerId }: ReplayRequest,
+): Promise<number | null> {
+  const filter = {
+    createdAt: { $gte: from, $lte: to },
+    type: type ?? { $ne: "spend_tracked.batch" },
+    ...(customerId !== null && { customerId }),
+  } as Filter<EventDoc>;
+  try {
+    const limits = { limit: COUNT_LIMIT + 1, maxTimeMS: COUNT_MS };
+    const matched = await collections.events.countDocuments(filter, limits);
+    return matched > COUNT_LIMIT ? null : matched;
+  } catch (error) {
+    if ((error as { codeName?: unknown }).codeName === "MaxTimeMSExpired") return null;
+    throw error;
+  }
+}
+
+/** A replay as the API shows it: `queued` grows until `state` is done; `matched` may be known only then. */
 export function replayJson(replay: ReplayDoc): object {
   return {
     id: replay._id,
@@ -72,7 +96,8 @@ export interface ReplayDeps {
 }
 
 export const REPLAY_INTERVAL_MS = 500;
-const PAGE = 200;
+/** Events that are looked at together, whether they are asked for or not, so that every page ends soon. */
+const PAGE = 500;
 /** Pages of each replay in one run, so that a run ends and a new replay is not behind a long one. */
 const ROUNDS = 10;
 /** Far longer than a page takes. */
@@ -88,18 +113,25 @@ export async function runReplays(deps: ReplayDeps): Promise<void> {
       .find({ state: "running" })
       .sort({ createdAt: 1 })
       .toArray();
-    if (running.length === 0) return;
-    for (const { _id } of running) await takeOn(deps, _id);
-    const endpointIds = [...new Set(running.map(({ endpointId }) => endpointId))];
+    const woken = new Set<string>();
+    for (const { _id, endpointId } of running) {
+      try {
+        if (await takeOn(deps, _id)) woken.add(endpointId);
+      } catch (error) {
+        // Its lease keeps it from being tried again at once; the others go on.
+        deps.log.warn({ replayId: _id, ...errorFields(error) }, "replay.failed");
+      }
+    }
+    if (woken.size === 0) return;
     // Without Redis the sweep wakes the endpoints.
-    await deps.wake(endpointIds).catch((error: unknown) => {
+    await deps.wake([...woken]).catch((error: unknown) => {
       deps.log.debug(errorFields(error), "replay.not_woken");
     });
   }
 }
 
-/** One page of a replay, unless another process is at it. */
-async function takeOn(deps: ReplayDeps, id: string): Promise<void> {
+/** One page of a replay; false when another process is at it. */
+async function takeOn(deps: ReplayDeps, id: string): Promise<boolean> {
   const { endpoints, replays } = deps.store.collections;
   const now = deps.now();
   const replay = await replays.findOneAndUpdate(
@@ -107,23 +139,35 @@ async function takeOn(deps: ReplayDeps, id: string): Promise<void> {
     { $set: { leaseUntil: new Date(now.getTime() + LEASE_MS) } },
     { returnDocument: "after" },
   );
-  if (replay === null) return;
+  if (replay === null) return false;
   const endpoint = await endpoints.findOne({ _id: replay.endpointId });
   await replayPage(deps, replay, endpoint ?? { eventTypes: [], customers: [] });
+  return true;
 }
 
-function eventFilter(
-  { from, to, type, customerId }: Pick<ReplayDoc, "from" | "to" | "type" | "customerId">,
-  cursor: ReplayDoc["cursor"],
-): Filter<EventDoc> {
-  return {
+type EventFacts = Omit<EventDoc, "body">;
+
+/** The next events of the span, of all kinds: one condition more would have the store look through all of it. */
+function nextEvents({ collections }: Store, { from, to, cursor }: ReplayDoc): Promise<EventFacts[]> {
+  const filter = {
     createdAt: { $gte: cursor?.createdAt ?? from, $lte: to },
-    type: type ?? { $ne: "spend_tracked.batch" },
-    ...(customerId !== null && { customerId }),
     ...(cursor !== null && {
       $or: [{ createdAt: { $gt: cursor.createdAt } }, { _id: { $gt: cursor.eventId } }],
     }),
   } as Filter<EventDoc>;
+  return collections.events
+    .find(filter)
+    .sort({ createdAt: 1, _id: 1 })
+    .limit(PAGE)
+    .project<EventFacts>({ body: 0 })
+    .toArray();
+}
+
+function isAskedFor({ type, customerId }: ReplayDoc, event: EventFacts): boolean {
+  return (
+    (type === null ? event.type !== "spend_tracked.batch" : event.type === type) &&
+    (customerId === null || event.customerId === customerId)
+  );
 }
 
 /** Tells the events of one page again, and lets go of the replay. */
@@ -132,18 +176,15 @@ async function replayPage(
   replay: ReplayDoc,
   wish: Parameters<typeof wants>[0],
 ): Promise<void> {
-  const { events, deliveries, replays } = deps.store.collections;
+  const { deliveries, replays } = deps.store.collections;
   const now = deps.now();
-  const page = await events
-    .find(eventFilter(replay, replay.cursor))
-    .sort({ createdAt: 1, _id: 1 })
-    .limit(PAGE)
-    .toArray();
-  const ids = page.map(({ _id }) => deliveryIdOf(_id, replay.endpointId));
+  const page = await nextEvents(deps.store, replay);
+  const asked = page.filter((event) => isAskedFor(replay, event));
+  const ids = asked.map(({ _id }) => deliveryIdOf(_id, replay.endpointId));
   const known = new Map(
     (await deliveries.find({ _id: { $in: ids } }).toArray()).map((delivery) => [delivery.eventId, delivery]),
   );
-  const writes = page.flatMap((event) => {
+  const writes = asked.flatMap((event) => {
     const kept = { ...event, deliveriesUntil: new Date(now.getTime() + deps.planner.keepDeliveriesMs) };
     const before = known.get(event._id) ?? null;
     // What it got once it gets again, and of the rest what it asks for.
@@ -163,15 +204,16 @@ async function replayPage(
         leaseUntil: null,
         state: done ? "done" : "running",
         finishedAt: done ? now : null,
+        ...(done && { matched: replay.seen + asked.length }),
       },
-      $inc: { queued: writes.length },
+      $inc: { queued: writes.length, seen: asked.length },
     },
   );
 }
 
 /** How one event is told again; null when it is not, or is on its way already. */
 function replayWrite(
-  event: EventDoc,
+  event: EventFacts,
   { replay, known, now }: { replay: ReplayDoc; known: DeliveryDoc | null; now: Date },
 ): AnyBulkWriteOperation<DeliveryDoc> | null {
   if (known === null) {

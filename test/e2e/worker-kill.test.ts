@@ -252,6 +252,33 @@ test("events wait for a Redis that hangs", LONG, async () => {
   expect(duplicates()).toBe(0);
 });
 
+// Setup     two workers, and no sweep until the end.
+// Timeline  the first one has sent an event and waits for the answer; it is told to stop; 30 charges, one by one.
+// Proves    who stops takes no wake-ups that it will not follow: the second one delivers all of them meanwhile.
+test("a worker that stops leaves new events to the others", LONG, async () => {
+  await startRig(["steady", "sent"]);
+  const first = rig.webhooks();
+  const { promise: letGo, resolve: answer } = Promise.withResolvers<void>();
+  const { promise: waits, resolve: isSent } = Promise.withResolvers<void>();
+  rig.receiver("sent").reply = (received, response) => {
+    isSent();
+    void letGo.then(() => accept(received, response));
+  };
+  await rig.commit(["sent/a"]);
+  await waits;
+  rig.webhooks();
+  const stopped = first.stop();
+  for (let turn = 0; turn < 30; turn++) {
+    await rig.commit(["steady/a"]);
+    await pause(PAUSE_MS);
+  }
+  await arrived("steady", 30);
+  answer();
+  expect(await stopped).toEqual({ code: 0, signal: null });
+  rig.maintenance();
+  await expectAllDelivered();
+});
+
 // Timeline  an event arrives; Redis hangs, or is gone; the workers are told to stop.
 // Proves    they end by themselves, without a word from Redis; what had not been sent is not lost.
 test.each(["SIGSTOP", "SIGKILL"] as const)("workers stop while Redis is away: %s", LONG, async (signal) => {

@@ -98,7 +98,8 @@ function ReplayProgress({ started, close }: { started: Replay; close: () => void
     <Dialog title="Replay events" close={close}>
       <div class="dialog-body" role="status">
         <p>
-          <strong>{plural(matched, "event")}</strong> in this stretch. {plural(queued, "event")} queued
+          {matched === null ? "Counting the events" : <strong>{plural(matched, "event")}</strong>} in this
+          stretch. {plural(queued, "event")} queued
           {isDone ? "; that is all of it." : " so far …"}
         </p>
         <p class="muted">What is on its way already is not queued again.</p>

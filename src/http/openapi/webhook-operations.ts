@@ -145,7 +145,7 @@ export const WEBHOOK_OPERATIONS: readonly Operation[] = [
     path: "/webhook/replay/{id}",
     tag: DELIVERIES,
     summary: "How far a replay is",
-    answers: "{state, matched, queued}",
+    answers: "{state, matched, queued}; matched is null until it is known",
   },
   {
     method: "get",

@@ -133,7 +133,8 @@ export const replaySchema = z.strictObject({
   id: z.string(),
   endpoint_id: z.string(),
   state: z.enum(["running", "done"]),
-  matched: count,
+  /** Null while it is being counted. */
+  matched: count.nullable(),
   queued: count,
   from: instant,
   to: instant,
