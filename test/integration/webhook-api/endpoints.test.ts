@@ -229,6 +229,30 @@ describe("changing", () => {
     expect((await service.call("PATCH", at(id), body)).status).toBe(422);
   });
 
+  test("a new URL begins with a clean record, the same one changes nothing", async () => {
+    const { id } = await create();
+    const { endpoints } = service.store.collections;
+    const since = new Date(Date.now() - 6 * 86_400_000);
+    const trouble = {
+      pausedUntil: new Date(Date.now() + 60_000),
+      "breaker.openUntil": new Date(Date.now() + 60_000),
+      "breaker.opens": 4,
+      "health.consecutiveFailures": 40,
+      "health.failingSince": since,
+      "health.lastFailureAt": new Date(),
+    };
+    await endpoints.updateOne({ _id: id }, { $set: trouble });
+    const known = await endpoints.findOne({ _id: id });
+    await service.ask("PATCH", at(id), { url: known?.url });
+    expect((await endpoints.findOne({ _id: id }))?.health.failingSince).toEqual(since);
+    await service.ask("PATCH", at(id), { url: "https://93.184.215.99/" });
+    expect(await endpoints.findOne({ _id: id })).toMatchObject({
+      pausedUntil: null,
+      breaker: { openUntil: null, opens: 0 },
+      health: { consecutiveFailures: 0, failingSince: null, warnings: 0 },
+    });
+  });
+
   test("a pause and a resume change the state, and both may be repeated", async () => {
     const { id } = await create();
     for (const [action, state] of [

@@ -6,6 +6,7 @@ import { runDeliveryWorker } from "../../../src/queues/delivery-worker.ts";
 import { DELIVERIES_QUEUE, QUEUE_PREFIX } from "../../../src/queues/jobs.ts";
 import { connectRedis } from "../../../src/queues/redis.ts";
 import { createWorkerCount } from "../../../src/queues/worker-count.ts";
+import { Gate } from "../../support/gate.ts";
 import { openTestRedis } from "../../support/test-redis.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -133,4 +134,27 @@ test("workers count each other, and one that leaves no more", async () => {
   await second.leave();
   await first.beat();
   expect(first.count).toBe(1);
+});
+
+// Setup     a Redis that answers nothing any more.
+// Timeline  more deliveries are announced than a proxy keeps in mind; Redis goes on.
+// Proves    memory has an end: what is left out is for the sweep.
+test("while Redis hangs no more wake-ups pile up than a proxy can keep in mind", async () => {
+  const gate = await Gate.to(server.url);
+  const slow = connectRedis(gate.url, { failFast: true, log });
+  const away = createDeliveryQueue(slow, log);
+  await waitUntil("a connection", async () => (await slow.ping()) === "PONG");
+  gate.shut();
+  const many = Array.from({ length: 30_000 }, (_, index) => ({ _id: `dlv_${index}`, endpointId: "a" }));
+  for (let from = 0; from < many.length; from += 100) away.announce(many.slice(from, from + 100));
+  gate.open();
+  const ids = await waitUntil("the jobs", async () => {
+    const jobs = await raw.getJobs(["wait"]);
+    const found = jobs.flatMap((job) => (job.data as { deliveryIds: string[] }).deliveryIds);
+    return found.length >= 10_000 && found;
+  });
+  expect(ids.length).toBeLessThan(12_000);
+  await away.close();
+  slow.disconnect();
+  await gate.close();
 });
