@@ -4,7 +4,7 @@ import OpenAI, {
   RateLimitError,
   UnprocessableEntityError,
 } from "openai";
-import { beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { expectVerified } from "../support/accounts.ts";
 import { ExtraProxy } from "../support/extra-proxy.ts";
 import {
@@ -28,9 +28,11 @@ let upstream: FakeUpstream;
 let receiver: Receiver;
 let stack: Stack;
 let proxies: ExtraProxy[];
+/** Each test has customers of its own, all tests one service. */
+let ada: string;
+let tests = 0;
 
-beforeEach(async () => {
-  proxies = [];
+beforeAll(async () => {
   scene = await startScene(["fixed", "open"], {
     params: { input_cost_per_token: 0, output_cost_per_token: "0.0001" },
     // A tier that exists only where a test makes it.
@@ -44,9 +46,14 @@ beforeEach(async () => {
       ? upstream.stream(exchange, { prompt: 5, completion: 1000 })
       : upstream.whole(exchange, { prompt: 5, completion: 1000 }));
   });
+});
+afterAll(() => scene?.dispose());
+beforeEach(() => {
+  proxies = [];
+  ada = `ada-${++tests}`;
+  upstream.seen.length = 0;
   return async () => {
     for (const proxy of proxies) await proxy.stop();
-    await scene.dispose();
   };
 });
 
@@ -91,19 +98,21 @@ async function outcome(user: string, more: object, baseUrl?: string): Promise<st
 }
 
 async function ledgerSum(): Promise<bigint> {
-  return (await readLedger(stack.mongodbUrl)).reduce((sum, row) => sum + row.costNano, 0n);
+  const rows = await readLedger(stack.mongodbUrl, { customerId: ada });
+  return rows.reduce((sum, row) => sum + row.costNano, 0n);
 }
 
 interface Told {
   type: string;
+  customer_id: string | null;
   resolved?: boolean;
   threshold?: number | null;
 }
 
-function told(): string[] {
+function told(customer = ada): string[] {
   const events = new Map(receiver.accepted.map(({ id, body }) => [id, JSON.parse(body) as Told]));
   return [...events.values()]
-    .filter(({ type }) => type !== "spend_tracked")
+    .filter(({ type, customer_id: id }) => id === customer && type !== "spend_tracked")
     .map(({ type, resolved, threshold }) => `${resolved === true ? "-" : ""}${type}${threshold ?? ""}`)
     .sort();
 }
@@ -121,10 +130,10 @@ async function startProxies(count: number): Promise<string[]> {
 //           has the status and type that clients match, and says not to retry.
 test.for([1, 4])("1,000 calls at once through %i proxies: exactly 50 are admitted", LONG, async (count) => {
   const addresses = await startProxies(count);
-  await must("/customer/new", { user_id: "ada", max_budget: 5 });
+  await must("/customer/new", { user_id: ada, max_budget: 5 });
 
   const outcomes = await Promise.all(
-    Array.from({ length: 1000 }, (_, i) => outcome("ada", { stream: i % 3 === 0 }, addresses[i % count])),
+    Array.from({ length: 1000 }, (_, i) => outcome(ada, { stream: i % 3 === 0 }, addresses[i % count])),
   );
 
   const counts = new Map([...Map.groupBy(outcomes, (one) => one)].map(([one, all]) => [one, all.length]));
@@ -135,9 +144,9 @@ test.for([1, 4])("1,000 calls at once through %i proxies: exactly 50 are admitte
     ]),
   );
   expect(upstream.seen).toHaveLength(50);
-  expect(await stack.customer("ada")).toMatchObject({ spend: 5, lifetime_spend: 5, sequence: 50 });
+  expect(await stack.customer(ada)).toMatchObject({ spend: 5, lifetime_spend: 5, sequence: 50 });
   expect(await ledgerSum()).toBe(5n * USD);
-  await waitUntil("the events", () => receiver.accepted.length >= 53);
+  await waitUntil("the events", () => receiver.sequencesOf(ada).length === 50 && told().length >= 3);
   expect(told()).toEqual(["budget_crossed", "threshold_crossed0.85", "threshold_crossed0.95"]);
   await expectVerified(stack.dataDir);
 });
@@ -154,6 +163,7 @@ test("the first calls of an unknown customer share the default tier", LONG, asyn
   expect(outcomes.filter((one) => one === "200")).toHaveLength(20);
   expect(new Set(outcomes)).toEqual(new Set(["200", "422 budget_exceeded false"]));
   expect(await stack.customer("newcomer")).toMatchObject({ spend: 2, sequence: 20 });
+  await must("/budget/delete", { id: "default-tier" });
   await expectVerified(stack.dataDir);
 });
 
@@ -175,14 +185,14 @@ test("while Redis hangs only customers with limits are refused", LONG, async () 
 // Proves    what a dead process held is not given to others while its calls could still be charged.
 test("a proxy that is killed half-way lets nothing slip through", LONG, async () => {
   const addresses = await startProxies(4);
-  await must("/customer/new", { user_id: "ada", max_budget: 5 });
-  const calls = Array.from({ length: 1000 }, (_, i) => outcome("ada", {}, addresses[i % 4]));
+  await must("/customer/new", { user_id: ada, max_budget: 5 });
+  const calls = Array.from({ length: 1000 }, (_, i) => outcome(ada, {}, addresses[i % 4]));
   await waitUntil("some calls at the upstream", () => upstream.seen.length >= 20);
   await proxies[0]!.stop("SIGKILL");
 
   const outcomes = await Promise.all(calls);
   const more = await Promise.all(
-    Array.from({ length: 100 }, (_, i) => outcome("ada", {}, addresses[i % 2 === 0 ? 0 : 3])),
+    Array.from({ length: 100 }, (_, i) => outcome(ada, {}, addresses[i % 2 === 0 ? 0 : 3])),
   );
 
   const served = [...outcomes, ...more].filter((one) => one === "200").length;
@@ -212,13 +222,13 @@ async function openEnded(exchange: Exchange): Promise<void> {
 test("streams without a limit of their own never pass the budget", LONG, async () => {
   upstream.on("open", openEnded);
   const addresses = await startProxies(2);
-  await must("/customer/new", { user_id: "ada", max_budget: 5 });
+  await must("/customer/new", { user_id: ada, max_budget: 5 });
   const texts: string[] = [];
   let capped = 0;
   const client = async (number: number): Promise<void> => {
     for (let refused = 0; refused < 3;) {
       const answer = await call(
-        "ada",
+        ada,
         { model: "open", stream: true, max_tokens: undefined },
         addresses[number % 2],
       );
@@ -234,7 +244,7 @@ test("streams without a limit of their own never pass the budget", LONG, async (
   expect(texts.some((text) => text.includes('"finish_reason":"length"'))).toBe(true);
   expect(texts.every((text) => text.endsWith("data: [DONE]\n\n"))).toBe(true);
   expect(await ledgerSum()).toBeLessThanOrEqual(5n * USD);
-  expect((await stack.customer("ada")).spend).toBeLessThanOrEqual(5);
+  expect((await stack.customer(ada)).spend).toBeLessThanOrEqual(5);
   await expectVerified(stack.dataDir);
 });
 
@@ -251,7 +261,7 @@ test(
     await until("200");
     await must("/customer/update", { user_id: "ishaan", budget_id: null });
     expect(await outcome("ishaan", {})).toBe("200");
-    await waitUntil("the reset to be told", () => told().includes("budget_reset"));
+    await waitUntil("the reset to be told", () => told("ishaan").includes("budget_reset"));
     await expectVerified(stack.dataDir);
   },
 );
@@ -279,24 +289,24 @@ test("a budget of nothing refuses the first call", async () => {
 // Proves    a change is in force on every process long before caches would have forgotten by themselves.
 test("a change is in force on every process at once", LONG, async () => {
   const [one, two] = await startProxies(2);
-  await must("/customer/new", { user_id: "ada", max_budget: 0.1 });
-  expect(await outcome("ada", {}, two)).toBe("200");
+  await must("/customer/new", { user_id: ada, max_budget: 0.1 });
+  expect(await outcome(ada, {}, two)).toBe("200");
   const becomes = async (wanted: string): Promise<void> => {
     await waitUntil(
       `${wanted} at the other proxy`,
-      async () => (await outcome("ada", {}, two)).startsWith(wanted),
+      async () => (await outcome(ada, {}, two)).startsWith(wanted),
       2000,
     );
   };
   await becomes("422");
-  await must("/customer/update", { user_id: "ada", max_budget: 100 });
+  await must("/customer/update", { user_id: ada, max_budget: 100 });
   await becomes("200");
-  await must("/customer/block", { user_ids: ["ada"] });
+  await must("/customer/block", { user_ids: [ada] });
   await becomes("400 invalid_request_error");
-  await must("/customer/unblock", { user_ids: ["ada"] });
+  await must("/customer/unblock", { user_ids: [ada] });
   await becomes("200");
   await must("/budget/new", { budget_id: "small", max_budget: 0.1 });
-  await must("/customer/update", { user_id: "ada", budget_id: "small" });
+  await must("/customer/update", { user_id: ada, budget_id: "small" });
   await becomes("422");
   await must("/budget/update", { budget_id: "small", max_budget: 50 });
   await becomes("200");
@@ -304,9 +314,9 @@ test("a change is in force on every process at once", LONG, async () => {
   await becomes("429 throttling_error");
   await must("/budget/delete", { id: "small" });
   await becomes("200");
-  await must("/customer/update", { user_id: "ada", models: ["other"] });
+  await must("/customer/update", { user_id: ada, models: ["other"] });
   await becomes("403 customer_model_access_denied");
-  expect(await outcome("ada", {}, one)).toMatch(/^403/);
+  expect(await outcome(ada, {}, one)).toMatch(/^403/);
   await waitUntil("the way back to be told", () => told().includes("-budget_crossed"));
 });
 
