@@ -1,7 +1,7 @@
 import { Router } from "@koa/router";
 import Koa from "koa";
 import type { ModelCatalog } from "./completions/model-catalog.ts";
-import { authenticate, authenticateOperator } from "./http/authenticate.ts";
+import { authenticate, authenticateOperator, type KeyCheckDeps } from "./http/authenticate.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
 import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
@@ -30,6 +30,7 @@ import { type PublicKey, webhookKeys } from "./http/routes/webhook-keys.ts";
 export interface AppDeps
   extends
     HttpDeps,
+    KeyCheckDeps,
     ChatCompletionsDeps,
     CustomerRoutesDeps,
     BudgetRoutesDeps,
@@ -61,13 +62,13 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   open.get("/.well-known/spendhook/webhook-keys.json", webhookKeys(deps.listPublicKeys));
 
   const calls = new Router<RequestState>();
-  calls.use(authenticate(deps.masterKeyHash));
+  calls.use(authenticate(deps));
   const completions = ["/chat/completions", "/v1/chat/completions"];
   calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
 
   const management = new Router<RequestState>();
-  management.use(authenticateOperator(deps.masterKeyHash, deps.sessions));
+  management.use(authenticateOperator(deps));
   customerRoutes(management, deps);
   activityRoutes(management, deps);
   customerDetailRoutes(management, deps);

@@ -2,7 +2,6 @@ import path from "node:path";
 import type { Redis } from "ioredis";
 import type { AppDeps } from "../app.ts";
 import { spendOverview } from "../customers/spend-overview.ts";
-import { createSignInThrottle } from "../http/sign-in-throttle.ts";
 import { openSpendFeed } from "../queues/spend-feed.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createSessionTokens } from "../sessions/session-token.ts";
@@ -19,7 +18,7 @@ const DASHBOARD_DIR = path.join(import.meta.dirname, "../../dist/dashboard");
 export function openDashboard(
   parts: Parts,
   { limits, daily, live }: { limits: Limits; daily: DailyStore; live: LiveFeed },
-): Pick<AppDeps, "dashboardDir" | "signInThrottle" | "sessions" | "spendOverview" | "live"> {
+): Pick<AppDeps, "dashboardDir" | "sessions" | "spendOverview" | "live"> {
   const { config, store, newId } = parts;
   const now = (): Date => new Date();
   const overview = {
@@ -30,7 +29,6 @@ export function openDashboard(
   };
   return {
     dashboardDir: DASHBOARD_DIR,
-    signInThrottle: createSignInThrottle(() => performance.now()),
     sessions: createSessions({ store, newId, tokens: createSessionTokens(config.masterKey), now }),
     spendOverview: (range) => spendOverview(overview, range),
     live,

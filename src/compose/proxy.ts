@@ -3,7 +3,6 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Log } from "../lib/log.ts";
 import { untilDone } from "../lib/repeat.ts";
-import { hashApiKey } from "../lib/secrets.ts";
 import { createReadinessCheck } from "../readiness.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
 import type { Redis } from "ioredis";
@@ -22,6 +21,7 @@ import { openAdmin } from "./admin.ts";
 import { openCompletions } from "./completions.ts";
 import { openDashboard, openLive } from "./dashboard.ts";
 import { openEndpoints, openRouter } from "./endpoints.ts";
+import { openKeyChecks } from "./key-checks.ts";
 import { eventPlanner, openLedger } from "./ledger.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { openParts, openQueue, type Parts } from "./parts.ts";
@@ -65,7 +65,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
     app: {
       log,
       newId,
-      masterKeyHash: hashApiKey(config.masterKey),
+      ...openKeyChecks(config),
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
       isStoreAway,

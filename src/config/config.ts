@@ -85,6 +85,8 @@ export interface Config {
   readonly configPath: string | null;
   readonly host: string;
   readonly port: number;
+  /** CIDRs of the proxies in front, whose word on where a request comes from is taken. */
+  readonly trustedProxies: readonly string[];
   readonly masterKey: string;
   readonly masterKeyIsDefault: boolean;
   /** True when the store is the embedded one: development defaults apply. */

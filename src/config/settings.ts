@@ -9,6 +9,7 @@ type FromEnvironment = Pick<
   Config,
   | "host"
   | "port"
+  | "trustedProxies"
   | "mongodbUrl"
   | "redisUrl"
   | "webhookUrl"
@@ -71,6 +72,7 @@ export function readSettings(env: Environment): Settings {
   const values: FromEnvironment = {
     host: get("HOST", text) ?? "127.0.0.1",
     port: get("PORT", port) ?? 4000,
+    trustedProxies: get("TRUSTED_PROXIES", cidrs) ?? [],
     mongodbUrl: mongodbUrl ?? null,
     redisUrl: redisUrl ?? null,
     webhookUrl: get("WEBHOOK_URL", httpUrl) ?? null,

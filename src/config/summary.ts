@@ -5,6 +5,7 @@ export function configSummary(config: Config): Record<string, unknown> {
   return {
     config: config.configPath ?? "none",
     listen: `${config.host}:${config.port}`,
+    trustedProxies: config.trustedProxies.length === 0 ? "none" : config.trustedProxies,
     store: config.embedded ? "embedded" : withoutCredentials(config.mongodbUrl),
     redis: config.redisUrl === null ? "embedded" : withoutCredentials(config.redisUrl),
     masterKey: config.masterKeyIsDefault ? "default" : "set",

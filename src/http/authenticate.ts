@@ -2,16 +2,25 @@ import type { Next } from "koa";
 import { AppError } from "../errors.ts";
 import { hashApiKey, sameDigest } from "../lib/secrets.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { ClientAddress } from "./client-address.ts";
 import type { AppContext } from "./context.ts";
+import { type KeyThrottle, tooManyWrongKeys } from "./key-throttle.ts";
 import { sessionCookie } from "./session-cookie.ts";
+
+export interface KeyCheckDeps {
+  readonly masterKeyHash: string;
+  /** Counts wrong keys apart from sign-ins, so that a program with an old key closes nobody's dashboard. */
+  readonly keyThrottle: KeyThrottle;
+  readonly clientAddress: ClientAddress;
+}
 
 /**
  * Lets only the operator's key in. It is read from `Authorization: Bearer`, or from `api-key`,
  * `x-api-key` or `x-litellm-api-key`, which other clients send. Only its hash is kept.
  */
-export function authenticate(masterKeyHash: string) {
+export function authenticate(deps: KeyCheckDeps) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
-    checkKey(ctx, presentedKey(ctx), masterKeyHash);
+    checkKey(ctx, presentedKey(ctx), deps);
     await next();
   };
 }
@@ -20,12 +29,13 @@ export function authenticate(masterKeyHash: string) {
  * Lets the operator's key in, or the session of a signed-in dashboard; with a session everything but
  * reading also needs the header `x-csrf-token`. Who acts is the operator's key either way.
  */
-export function authenticateOperator(masterKeyHash: string, sessions: Pick<Sessions, "find" | "isCsrf">) {
+export function authenticateOperator(deps: KeyCheckDeps & { sessions: Pick<Sessions, "find" | "isCsrf"> }) {
+  const { masterKeyHash, sessions } = deps;
   return async (ctx: AppContext, next: Next): Promise<void> => {
     const key = presentedKey(ctx);
     const token = key === null ? sessionCookie(ctx) : null;
     if (token === null) {
-      checkKey(ctx, key, masterKeyHash);
+      checkKey(ctx, key, deps);
     } else {
       const session = await sessions.find(token);
       if (session === null)
@@ -40,13 +50,24 @@ export function authenticateOperator(masterKeyHash: string, sessions: Pick<Sessi
   };
 }
 
-function checkKey(ctx: AppContext, key: string | null, masterKeyHash: string): void {
+/**
+ * The right key passes whatever was tried from its address before: many programs share one. So a client
+ * that guesses is only told to stop, and seen in the log; what keeps it out is the length of the key.
+ */
+function checkKey(ctx: AppContext, key: string | null, deps: KeyCheckDeps): void {
   if (key === null) throw new AppError("missing_api_key", "Authentication Error, No api key passed in.");
   const keyHash = hashApiKey(key);
-  if (!sameDigest(keyHash, masterKeyHash)) {
-    throw new AppError("invalid_api_key", "Authentication Error, Invalid proxy server key passed.");
-  }
+  if (!sameDigest(keyHash, deps.masterKeyHash)) throw wrongKey(ctx, deps);
   ctx.state.keyHash = keyHash;
+}
+
+function wrongKey(ctx: AppContext, { clientAddress, keyThrottle }: KeyCheckDeps): AppError {
+  const address = clientAddress(ctx.req);
+  ctx.state.logFields["clientAddress"] = address;
+  const wait = keyThrottle.waitSeconds(address);
+  if (wait > 0) return tooManyWrongKeys(wait);
+  keyThrottle.failed(address);
+  return new AppError("invalid_api_key", "Authentication Error, Invalid proxy server key passed.");
 }
 
 function isReading(ctx: AppContext): boolean {

@@ -57,14 +57,17 @@ function openAgents(keepAlive: boolean): Agents {
 export function createPoster(policy: AddressPolicy, resolve?: typeof dnsLookup): Poster {
   const kept = openAgents(true);
   const single = openAgents(false);
-  const lookup = guardedLookup(policy, resolve);
+  const lookups = {
+    http: guardedLookup(policy, "http:", resolve),
+    https: guardedLookup(policy, "https:", resolve),
+  };
   const send = ({ url, body, headers, timeoutMs }: Outgoing, agent: Agents): Promise<Sent> =>
     readAttempt(
       got.stream.post(url, {
         body,
         headers: { ...headers, "accept-encoding": "identity" },
         agent,
-        dnsLookup: lookup,
+        dnsLookup: URL.parse(url)?.protocol === "https:" ? lookups.https : lookups.http,
         decompress: false,
         followRedirect: false,
         throwHttpErrors: false,

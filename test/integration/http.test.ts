@@ -186,6 +186,8 @@ const deps: AppDeps = {
   },
   dashboardDir: "/nowhere",
   signInThrottle: { waitSeconds: () => 0, failed: () => {} },
+  keyThrottle: { waitSeconds: () => 0, failed: () => {} },
+  clientAddress: () => "127.0.0.1",
   sessions: {
     begin: () => Promise.reject(new Error("not here")),
     find: () => Promise.resolve(null),
@@ -241,12 +243,16 @@ test("without a key: 401 in LiteLLM's envelope", async () => {
   });
 });
 
-test("a wrong key: 401 that does not repeat the key", async () => {
+test("a wrong key: 401 that does not repeat the key, and a line that says where it came from", async () => {
+  lines.length = 0;
   const { status, text } = await call("GET", "/v1/models", {
     headers: { authorization: "Bearer sk-wrong-key" },
   });
   expect(status).toBe(401);
   expect(text).not.toContain("wrong-key");
+  const line = lines.find(({ message }) => message === "http.request");
+  expect(line?.fields).toMatchObject({ error: "invalid_api_key", clientAddress: "127.0.0.1" });
+  expect(JSON.stringify(lines)).not.toContain("wrong-key");
 });
 
 test.each(["api-key", "x-api-key", "x-litellm-api-key"])("the key may come as %s", async (name) => {

@@ -46,6 +46,7 @@ export interface DashboardAppOptions {
   readonly litellmSettings?: object;
   readonly dashboardDir?: string;
   readonly liveHeartbeatMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Proxies in this process, wired as in production, on a store and a Redis of their own. */
@@ -76,6 +77,7 @@ export class DashboardApp {
       SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
       DATA_DIR: path.join(folder, "data"),
       CONFIG_FILE_PATH: configFile,
+      ...options.env,
     };
     const config = loadConfig({ env, cwd: folder });
     const store = connectStore({ url: env.MONGODB_URL, appName: "test" });

@@ -81,12 +81,22 @@ test.each([
   ["WEBHOOK_SECRET", "whsec_dG9vc2hvcnQ="],
   ["WEBHOOK_ALLOW_PRIVATE", "maybe"],
   ["WEBHOOK_ALLOW_CIDRS", "10.0.0.0"],
+  ["TRUSTED_PROXIES", "10.0.0.1"],
+  ["TRUSTED_PROXIES", "10.0.0.0/8, lb.internal"],
+  ["TRUSTED_PROXIES", "10.0.0.0/33"],
   ["SECRETS_KEY", "short"],
   ["LOG_LEVEL", "loud"],
 ])("%s=%s is refused by name, without its value", (name, value) => {
   const message = faultsOf(() => load("{}", { [name]: value }));
   expect(message).toContain(`${name}: `);
   if (name === "WEBHOOK_SECRET") expect(message).not.toContain(value);
+});
+
+test("no proxy is trusted unless its range is listed", () => {
+  expect(load("{}").trustedProxies).toEqual([]);
+  const listed = load("{}", { TRUSTED_PROXIES: "10.0.0.0/8, fd00::/8," });
+  expect(listed.trustedProxies).toEqual(["10.0.0.0/8", "fd00::/8"]);
+  expect(configSummary(listed)).toMatchObject({ trustedProxies: ["10.0.0.0/8", "fd00::/8"] });
 });
 
 test.each([

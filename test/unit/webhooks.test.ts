@@ -221,12 +221,96 @@ test.each([
   expect(refuseUrl(url, PUBLIC_ONLY)).toBeNull();
 });
 
-test("an operator can open everything private, or only a range", () => {
-  expect(refuseUrl("http://127.0.0.1:4010/", { allowPrivate: true, allowCidrs: [] })).toBeNull();
+const ALL_PRIVATE = { allowPrivate: true, allowCidrs: [] };
+
+test.each([
+  "127.0.0.1",
+  "127.255.0.9",
+  "10.0.0.1",
+  "172.16.0.1",
+  "192.168.1.1",
+  "100.64.0.1",
+  "[::1]",
+  "[fc00::1]",
+  "[fd12:3456::1]",
+  "[::ffff:10.0.0.1]",
+  "[::7f00:1]",
+  "[64:ff9b::a00:1]",
+  "[2002:a00:1::]",
+  "2130706433",
+  "0177.0.0.1",
+  "0x7f.1",
+])("%s is one of the private targets that WEBHOOK_ALLOW_PRIVATE opens, to http as well", (host) => {
+  expect(refuseUrl(`http://${host}:4010/`, ALL_PRIVATE)).toBeNull();
+  expect(refuseUrl(`https://${host}:4010/`, ALL_PRIVATE)).toBeNull();
+  expect(refuseUrl(`https://${host}:4010/`, PUBLIC_ONLY)).not.toBeNull();
+});
+
+test.each([
+  "169.254.169.254",
+  "169.254.1.1",
+  "0.0.0.0",
+  "0.1.2.3",
+  "192.0.0.1",
+  "192.0.2.1",
+  "198.18.0.1",
+  "224.0.0.1",
+  "240.0.0.1",
+  "255.255.255.255",
+  "2852039166",
+  "0xa9fea9fe",
+  "0251.0376.0251.0376",
+  "[fe80::1]",
+  "[fec0::1]",
+  "[ff02::1]",
+  "[::]",
+  "[2001:db8::1]",
+  "[2001:0:7f00:1::]",
+  "[64:ff9b:1::7f00:1]",
+  "[::ffff:169.254.169.254]",
+  "[::a9fe:a9fe]",
+  "[64:ff9b::a9fe:a9fe]",
+  "[2002:a9fe:a9fe::1]",
+  "100.100.100.200",
+  "[fd00:ec2::254]",
+  "[fd20:ce::254]",
+])("%s stays closed with WEBHOOK_ALLOW_PRIVATE: only a range of its own opens it", (host) => {
+  for (const scheme of ["http", "https"]) {
+    expect(refuseUrl(`${scheme}://${host}/`, ALL_PRIVATE)).toContain("WEBHOOK_ALLOW_CIDRS");
+  }
+});
+
+test.each([
+  ["10.1.2.3", "10.1.0.0/16"],
+  ["[::ffff:10.1.2.3]", "10.1.0.0/16"],
+  ["[64:ff9b::a01:203]", "10.1.0.0/16"],
+  ["[2002:a01:203::]", "10.1.0.0/16"],
+  ["169.254.10.1", "169.254.10.0/24"],
+  ["[fe80::1]", "fe80::/10"],
+  ["[64:ff9b:1::7f00:1]", "64:ff9b:1::/48"],
+])("%s is opened by its range %s, to http as well", (host, cidr) => {
+  const policy = { allowPrivate: false, allowCidrs: ["192.0.2.0/24", cidr] };
+  expect(refuseUrl(`http://${host}/`, policy)).toBeNull();
+  expect(refuseUrl(`https://${host}/`, policy)).toBeNull();
+});
+
+test("a range opens nothing beside itself", () => {
   const range = { allowPrivate: false, allowCidrs: ["10.1.0.0/16"] };
-  expect(isAllowedAddress("10.1.2.3", range)).toBe(true);
-  expect(isAllowedAddress("10.2.0.1", range)).toBe(false);
-  expect(isAllowedAddress("::ffff:10.1.2.3", range)).toBe(true);
+  expect(isAllowedAddress("10.2.0.1", range, "https:")).toBe(false);
+  expect(isAllowedAddress("::ffff:10.2.0.1", range, "https:")).toBe(false);
+  expect(isAllowedAddress("64:ff9b::a02:1", range, "https:")).toBe(false);
+});
+
+test.each([
+  "93.184.215.14",
+  "[2606:2800:21f:cb07:6820:80da:af6b:8b2c]",
+  "[::ffff:93.184.215.14]",
+  "[64:ff9b::5db8:d70e]",
+])("the public address %s needs https, whatever else is open", (host) => {
+  for (const policy of [ALL_PRIVATE, { allowPrivate: false, allowCidrs: ["10.0.0.0/8", "0.0.0.0/0"] }]) {
+    expect(refuseUrl(`http://${host}/`, policy)).toContain("https");
+    expect(refuseUrl(`https://${host}/`, policy)).toBeNull();
+  }
 });
 
 function resolver(...answers: string[][]): typeof dnsLookup {
@@ -246,7 +330,7 @@ function resolver(...answers: string[][]): typeof dnsLookup {
 }
 
 function lookUp(answers: string[][], all: boolean): Promise<unknown[]> {
-  const lookup = guardedLookup(PUBLIC_ONLY, resolver(...answers));
+  const lookup = guardedLookup(PUBLIC_ONLY, "https:", resolver(...answers));
   return new Promise((resolve) => {
     lookup("example.com", { all }, (error, address, family) =>
       resolve([error?.name ?? null, address, family]),
@@ -265,7 +349,7 @@ test.each([
 });
 
 test("what was checked is what is dialled: an answer that changes later is checked again", async () => {
-  const lookup = guardedLookup(PUBLIC_ONLY, resolver(["93.184.215.14"], ["127.0.0.1"]));
+  const lookup = guardedLookup(PUBLIC_ONLY, "https:", resolver(["93.184.215.14"], ["127.0.0.1"]));
   const once = (): Promise<unknown> =>
     new Promise((resolve) => {
       lookup("example.com", {}, (error, address) => resolve(error?.name ?? address));

@@ -6,22 +6,30 @@ import type { Session, Sessions } from "../../sessions/sessions.ts";
 import type { AppContext, RequestState } from "../context.ts";
 import { readJson } from "../read-json.ts";
 import { sessionCookie, setSessionCookie } from "../session-cookie.ts";
-import type { SignInThrottle } from "../sign-in-throttle.ts";
+import type { ClientAddress } from "../client-address.ts";
+import { type KeyThrottle, tooManyWrongKeys } from "../key-throttle.ts";
 
 export interface SessionRoutesDeps {
   readonly sessions: Sessions;
-  readonly signInThrottle: SignInThrottle;
+  readonly signInThrottle: KeyThrottle;
+  readonly clientAddress: ClientAddress;
   readonly masterKeyHash: string;
 }
 
 const signIn = z.strictObject({ key: z.string().max(8192) });
 
 /**
- * Signing in and out of the dashboard. Wrong keys are counted by the address of the connection, which
- * nobody can forge; behind a load balancer that is one count for all of its clients.
+ * Signing in and out of the dashboard. Wrong keys are counted by client; behind a load balancer that is no
+ * trusted proxy that is one count for all of its clients.
  */
 export function sessionRoutes(router: Router<RequestState>, deps: SessionRoutesDeps): void {
   const { sessions, signInThrottle, masterKeyHash } = deps;
+
+  // Even the right key has to wait: a different answer would tell which one it is.
+  const refuseWaiting = (address: string): void => {
+    const wait = signInThrottle.waitSeconds(address);
+    if (wait > 0) throw tooManyWrongKeys(wait);
+  };
 
   const current = async (ctx: AppContext): Promise<Session> => {
     const token = sessionCookie(ctx);
@@ -32,15 +40,11 @@ export function sessionRoutes(router: Router<RequestState>, deps: SessionRoutesD
 
   router.post("/ui/api/session", async (ctx: AppContext) => {
     ctx.set("cache-control", "no-store");
-    const address = ctx.req.socket.remoteAddress ?? "";
-    const wait = signInThrottle.waitSeconds(address);
-    // Even the right key has to wait: a different answer would tell which one it is.
-    if (wait > 0) {
-      throw new AppError("too_many_attempts", `Too many wrong keys from here; try again in ${wait} s`, {
-        headers: { "retry-after": String(wait) },
-      });
-    }
+    const address = deps.clientAddress(ctx.req);
+    refuseWaiting(address);
     const { key } = await readJson(ctx, signIn);
+    // Others may have failed while this body was on its way; from here to the count nothing is awaited.
+    refuseWaiting(address);
     if (!sameDigest(hashApiKey(key), masterKeyHash)) {
       signInThrottle.failed(address);
       throw new AppError("invalid_api_key", "This is not the operator's key", { param: "key" });

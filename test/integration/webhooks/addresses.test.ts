@@ -195,3 +195,32 @@ test("what an operator has opened is reached under every name, and nothing besid
   expect(await both(receiver.url("hooks.test"), loopback, [["127.0.0.1", "10.0.0.1"]])).toEqual(REFUSED);
   expect(await both(receiver.url("[::1]"), loopback)).toEqual(REFUSED);
 });
+
+test("what is open to private targets is not open to the machine's metadata service", async () => {
+  const open = { allowPrivate: true, allowCidrs: [] };
+  const names = ["169.254.169.254", "64:ff9b::a9fe:a9fe", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0"];
+  for (const address of names) {
+    for (const scheme of ["http", "https"]) {
+      const url = `${scheme}://metadata.test:${receiver.port}/`;
+      expect([address, await both(url, open, [[address]])]).toEqual([address, REFUSED]);
+    }
+  }
+});
+
+test("plain http goes to opened addresses only, also when a name turns public after it was saved", async () => {
+  receiver.script = ({ socket }) => void socket.end(answerText(204, { connection: "close" }));
+  for (const open of [
+    { allowPrivate: true, allowCidrs: [] },
+    { allowPrivate: false, allowCidrs: ["127.0.0.0/8"] },
+  ]) {
+    const url = receiver.url("hooks.test");
+    expect(await both(url, open, [["127.0.0.1"]])).toEqual({ saved: null, attempt: 204, connections: 1 });
+    expect(await both(url, open, [[PUBLIC]])).toEqual({
+      ...REFUSED,
+      saved: expect.stringContaining("https"),
+    });
+    expect(await both(url, open, [["127.0.0.1", PUBLIC]])).toEqual(REFUSED);
+    expect(await both(url, open, [["127.0.0.1"], [PUBLIC]])).toEqual({ ...REFUSED, saved: null });
+    expect(await both(`http://${PUBLIC}/`, open)).toEqual(REFUSED);
+  }
+});

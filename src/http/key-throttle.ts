@@ -1,21 +1,27 @@
 import ipaddr from "ipaddr.js";
+import { AppError } from "../errors.ts";
 
-/** Counts wrong keys per address in this process. */
-export interface SignInThrottle {
+/** Counts wrong keys per client address in this process. */
+export interface KeyThrottle {
   /** Seconds until this address may try again; 0 = now. */
   waitSeconds(address: string): number;
   failed(address: string): void;
 }
 
-const MOST_WRONG = 5;
 const WINDOW_MS = 60_000;
 /** Addresses remembered at once: an attacker with many costs us this much memory, and the oldest go first. */
 const MAX_ADDRESSES = 10_000;
 /** Whoever has one IPv6 address has its whole network of 2^64. */
 const IPV6_NETWORK_PARTS = 4;
 
-/** Five wrong keys within a minute close an address until the first of them is a minute old. */
-export function createSignInThrottle(nowMs: () => number): SignInThrottle {
+/** `mostWrong` wrong keys within a minute close an address until the first of them is a minute old. */
+export function createKeyThrottle({
+  mostWrong,
+  nowMs,
+}: {
+  mostWrong: number;
+  nowMs: () => number;
+}): KeyThrottle {
   const failures = new Map<string, number[]>();
   const recent = (address: string): number[] =>
     (failures.get(address) ?? []).filter((at) => nowMs() - at < WINDOW_MS);
@@ -23,12 +29,12 @@ export function createSignInThrottle(nowMs: () => number): SignInThrottle {
     waitSeconds: (address) => {
       const times = recent(networkOf(address));
       const [first] = times;
-      if (first === undefined || times.length < MOST_WRONG) return 0;
+      if (first === undefined || times.length < mostWrong) return 0;
       return Math.max(1, Math.ceil((WINDOW_MS - (nowMs() - first)) / 1000));
     },
     failed: (address) => {
       const network = networkOf(address);
-      const times = [...recent(network), nowMs()].slice(-MOST_WRONG);
+      const times = [...recent(network), nowMs()].slice(-mostWrong);
       failures.delete(network);
       failures.set(network, times);
       for (const oldest of failures.keys()) {
@@ -45,4 +51,11 @@ function networkOf(address: string): string {
   return parsed instanceof ipaddr.IPv6
     ? parsed.parts.slice(0, IPV6_NETWORK_PARTS).join(":")
     : parsed.toString();
+}
+
+/** The answer to a client that has to wait, in plain words and as `retry-after`. */
+export function tooManyWrongKeys(waitSeconds: number): AppError {
+  return new AppError("too_many_attempts", `Too many wrong keys from here; try again in ${waitSeconds} s`, {
+    headers: { "retry-after": String(waitSeconds) },
+  });
 }

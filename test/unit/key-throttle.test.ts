@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { createSignInThrottle } from "../../src/http/sign-in-throttle.ts";
+import { createKeyThrottle } from "../../src/http/key-throttle.ts";
 
-function throttleAt(): { at: (ms: number) => void; throttle: ReturnType<typeof createSignInThrottle> } {
+function throttleAt(): { at: (ms: number) => void; throttle: ReturnType<typeof createKeyThrottle> } {
   let now = 0;
-  return { at: (ms) => (now = ms), throttle: createSignInThrottle(() => now) };
+  return { at: (ms) => (now = ms), throttle: createKeyThrottle({ mostWrong: 5, nowMs: () => now }) };
 }
 
 test("the fifth wrong key closes an address until the first is a minute old", () => {
