@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LayerOrder } from "./support/layer-order.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -10,7 +11,7 @@ export default defineConfig({
     // Most files wait for real processes and time-outs: two at once also where there are only two cores. Each
     // has ports and folders of its own.
     maxWorkers: 2,
-    sequence: { shuffle: true },
+    sequence: { shuffle: { tests: true, files: false }, sequencer: LayerOrder },
     retry: 0,
     dangerouslyIgnoreUnhandledErrors: false,
     passWithNoTests: false,
