@@ -11,7 +11,7 @@ import { createDeliveryStore } from "../webhooks/delivery-store.ts";
 import { disableEndpoint } from "../webhooks/disable-endpoint.ts";
 import { createHealthRecorder, HEALTH_FLUSH_MS } from "../webhooks/endpoint-health.ts";
 import { rememberBriefly } from "../webhooks/lanes/endpoint-cache.ts";
-import { Lanes } from "../webhooks/lanes/lanes.ts";
+import { type LaneDeps, Lanes } from "../webhooks/lanes/lanes.ts";
 import { Slots } from "../webhooks/lanes/slots.ts";
 import { createPoster } from "../webhooks/post-event.ts";
 import { openEndpoints, openRouter } from "./endpoints.ts";
@@ -35,7 +35,7 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   const { redis, queue } = openQueue(parts, { failFast: false });
   const workers = createWorkerCount(redis, parts.newId("wrk"));
   closer.add("beat", repeat({ name: "beat", intervalMs: BEAT_MS, log }, workers.beat));
-  const lanes = openLanes(parts, { later: queue.wakeLater, announce: queue.announce, workers });
+  const lanes = openLanes(parts, { queue, workers });
   const worker = runDeliveryWorker({ connection: redis, offer: lanes.offer.bind(lanes), log });
   closer.add("worker count", workers.leave);
   closer.add("attempts", () => lanes.stop(), { limitMs: WORKER_DRAIN_MS });
@@ -44,13 +44,28 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   return { stop: () => closer.close() };
 }
 
+/**
+ * Wake-ups for later and for others. None is waited for, as while Redis is away that would keep the place that
+ * the attempt had; what is not enqueued the sweep finds when it is due.
+ */
+function wakeUps(queue: DeliveryQueue, log: Log): Pick<LaneDeps, "later" | "handOver"> {
+  return {
+    later: (wake) => {
+      queue.wakeLater(wake).catch((error: unknown) => {
+        log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
+      });
+    },
+    handOver: (endpointIds) => {
+      queue.wakeEndpoints(endpointIds).catch((error: unknown) => {
+        log.warn({ endpoints: endpointIds.length, ...errorFields(error) }, "queue.enqueue_failed");
+      });
+    },
+  };
+}
+
 function openLanes(
   parts: Parts,
-  wiring: {
-    later: DeliveryQueue["wakeLater"];
-    announce: Parameters<typeof disableEndpoint>[0]["announce"];
-    workers: { readonly count: number };
-  },
+  { queue, workers }: { queue: DeliveryQueue; workers: { readonly count: number } },
 ): Lanes {
   const { config, closer, store, newId, log } = parts;
   const now = (): Date => new Date();
@@ -73,7 +88,7 @@ function openLanes(
   closer.add("last health", health.flush);
   closer.add("health", repeat({ name: "health", intervalMs: HEALTH_FLUSH_MS, log }, health.flush));
   const cached = rememberBriefly(endpoints.find, () => performance.now());
-  const { announce } = wiring;
+  const { announce } = queue;
   const disabling = { store, planner: eventPlanner(config, router), newId, now, announce, log };
   return new Lanes({
     endpoint: cached.get,
@@ -92,16 +107,10 @@ function openLanes(
     observed: ({ _id }, { verdict, lagMs }) => {
       health.add(_id, { delivered: verdict.next === "delivered", lagMs });
     },
-    later: (wake) => {
-      // Not waited for: while Redis is away that would keep the place that the attempt had.
-      wiring.later(wake).catch((error: unknown) => {
-        // The sweep finds it when it is due.
-        log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
-      });
-    },
+    ...wakeUps(queue, log),
     failed: (endpointId, error) => log.warn({ endpointId, ...errorFields(error) }, "delivery.failed"),
     slots: new Slots(ROOM),
-    workers: () => wiring.workers.count,
+    workers: () => workers.count,
     now,
     nowMs: () => performance.now(),
   });

@@ -31,6 +31,7 @@ const RETRY_MS = 5000;
 export class LaneWorld {
   readonly attempts: SeenAttempt[] = [];
   readonly later: LaterWake[] = [];
+  readonly handedOver: string[] = [];
   readonly disabled: { endpointId: string; reason: string }[] = [];
   readonly failures: unknown[] = [];
   readonly broken = new Set<string>();
@@ -110,6 +111,7 @@ export class LaneWorld {
       pauseUntil: (id, until) => this.#call("pauseUntil", () => this.change(id, { pausedUntil: until })),
       observed: () => {},
       later: (wake) => void this.later.push(wake),
+      handOver: (ids) => void this.handedOver.push(...ids),
       failed: (_id, error) => void this.failures.push(error),
       slots: new Slots(room),
       workers: () => this.workers,

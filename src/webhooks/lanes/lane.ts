@@ -58,6 +58,11 @@ export class Lane {
     this.#places = new Places(deps.slots, () => this.#pump());
   }
 
+  /** True while it has noted deliveries that it has not begun. */
+  get hasMore(): boolean {
+    return this.#waiting.length > 0 || this.#moreInStore;
+  }
+
   /** How many ids wait in memory. */
   get waiting(): number {
     return this.#waiting.length;

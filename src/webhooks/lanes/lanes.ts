@@ -36,6 +36,8 @@ export interface LaneDeps {
   /** Does not wait, and must not throw. */
   readonly later: (wake: LaterWake) => void;
   readonly failed: (endpointId: string, error: unknown) => void;
+  /** Told at the stop which endpoints have deliveries that others must see to; does not wait, must not throw. */
+  readonly handOver: (endpointIds: readonly string[]) => void;
   readonly slots: Slots;
   /** Workers that share the endpoints' limits; at least one. */
   readonly workers: () => number;
@@ -72,10 +74,12 @@ export class Lanes {
     this.#lane(endpointId).offer(this.#waiting() > MOST_WAITING ? [] : deliveryIds);
   }
 
-  /** Begins nothing more, and resolves when all attempts in flight have ended. */
+  /** Begins nothing more, hands over what has not begun, and resolves when all attempts in flight have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#tidy);
+    const left = [...this.#lanes].filter(([, lane]) => lane.hasMore).map(([id]) => id);
+    if (left.length > 0) this.#deps.handOver(left);
     await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
   }
 

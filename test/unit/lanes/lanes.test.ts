@@ -337,6 +337,21 @@ describe("a store that is away", () => {
 });
 
 describe("stopping", () => {
+  test("what has not begun is handed over at once, and what is in flight is not", async () => {
+    world.add("busy", 200);
+    world.add("idle", 1);
+    world.answer = () => ({ code: "delivered", afterMs: 5000 });
+    const lanes = world.worker();
+    lanes.offer("idle", world.idsOf("idle", 1));
+    lanes.offer("busy", world.idsOf("busy", 200));
+    await pass(100);
+    const stopping = lanes.stop();
+    expect(world.handedOver).toEqual(["busy"]);
+    await pass(6000);
+    await stopping;
+    expect(world.pending("busy")).toBeGreaterThan(0);
+  });
+
   test("waits for what is in flight and begins nothing more", async () => {
     world.add("a", 50, { maxInFlight: 3 });
     world.answer = () => ({ code: "delivered", afterMs: 5000 });
