@@ -181,3 +181,26 @@ test("events are filtered by type, state and day, and the address holds the filt
   expect(new URL(page.url()).searchParams.get("state")).toBe("delivered");
   await page.context().close();
 });
+
+// Setup     the list's answers take longer than the pause between two live reloads.
+// Timeline  calls come in all the while.
+// Proves    a slow answer is shown nevertheless, and no request is given up for the next.
+test("a list that is slow to answer is shown while events keep coming in", async () => {
+  const page = await dashboard.open("models");
+  const lost: string[] = [];
+  page.on("requestfailed", (request) => {
+    if (request.url().includes("/webhook/deliveries?")) lost.push(request.url());
+  });
+  await page.route("**/webhook/deliveries?*", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await route.continue();
+  });
+  await page.getByRole("link", { name: "Events" }).click();
+  const row = page.getByRole("row", { name: /spend_tracked/ }).first();
+  await waitUntil("a row", async () => {
+    await dashboard.chat("steady");
+    return row.isVisible();
+  });
+  expect(lost).toEqual([]);
+  await page.context().close();
+});
