@@ -1,4 +1,5 @@
 import type { Store } from "../store/connect.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import { endpointStats } from "./endpoint-stats.ts";
 
 export interface WebhookHealth {
@@ -10,9 +11,11 @@ export interface WebhookHealth {
   readonly failing: readonly { readonly id: string; readonly url: string; readonly reason: string }[];
 }
 
-/** How deliveries fare, over all endpoints. */
+/** How deliveries fare, over all endpoints. Throws query_timeout. */
 export async function webhookHealth(store: Store, now: Date): Promise<WebhookHealth> {
-  const endpoints = await store.collections.endpoints.find({}).sort({ _id: 1 }).toArray();
+  const endpoints = await readInTime((limit) =>
+    store.collections.endpoints.find({}, limit).sort({ _id: 1 }).toArray(),
+  );
   const stats = await endpointStats(store, endpoints, now);
   const live = stats.filter((_, at) => endpoints[at]?.state === "enabled");
   return {
