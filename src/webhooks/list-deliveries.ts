@@ -26,6 +26,13 @@ export interface DeliveryPage {
   readonly next_cursor: string | null;
 }
 
+/** What a row shows of a delivery, and of each attempt. */
+type ListedDelivery = Omit<DeliveryDoc, "attempts"> & {
+  readonly attempts: readonly Pick<AttemptDoc, "number" | "code">[];
+};
+/** A hundred attempts with what was answered are 400 KB. */
+const NOT_LISTED = { "attempts.response": 0, "attempts.headers": 0, "attempts.timing": 0 } as const;
+
 /** The order of the list. */
 export const NEWEST_FIRST = { createdAt: -1, _id: -1 } as const;
 
@@ -37,12 +44,13 @@ export function listDeliveries(store: Store, query: DeliveryQuery): Promise<Deli
       .find(deliveryFilter(query, endpoints), limit)
       .sort(NEWEST_FIRST)
       .limit(query.limit + 1)
+      .project<ListedDelivery>(NOT_LISTED)
       .toArray();
     return pageOf(found, query.limit, endpoints.enabled);
   });
 }
 
-function pageOf(found: readonly DeliveryDoc[], limit: number, enabled: ReadonlySet<string>): DeliveryPage {
+function pageOf(found: readonly ListedDelivery[], limit: number, enabled: ReadonlySet<string>): DeliveryPage {
   const rows = found.slice(0, limit);
   const last = found.length > limit ? rows.at(-1) : undefined;
   return {
@@ -100,7 +108,7 @@ export function deliveryFilter(query: DeliveryQuery, { enabled, others }: Endpoi
   return conditions.length === 0 ? {} : { $and: conditions };
 }
 
-export function deliveryJson(delivery: DeliveryDoc, enabled: ReadonlySet<string>): object {
+function deliveryJson(delivery: ListedDelivery, enabled: ReadonlySet<string>): object {
   const parked = delivery.state === "pending" && !enabled.has(delivery.endpointId);
   return {
     id: delivery._id,
