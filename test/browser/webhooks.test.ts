@@ -131,6 +131,25 @@ test("an endpoint is added, tested, its secret shown and rotated, paused, resume
   await page.context().close();
 });
 
+test("the endpoint of WEBHOOK_URL is edited but for its URL, which is refused at its field", async () => {
+  const page = await dashboard.open("endpoints?id=default");
+  const panel = page.getByRole("dialog").first();
+  await panel.getByRole("button", { name: "Edit" }).click();
+  const edit = page.getByRole("dialog", { name: /^Edit/ });
+  await edit.getByLabel("Timeout (ms)").fill("21000");
+  await edit.getByLabel("URL").fill("https://elsewhere.test/");
+  await edit.getByRole("button", { name: "Save" }).click();
+  await edit.getByText("is what WEBHOOK_URL says").waitFor();
+  await edit.getByLabel("URL").fill(dashboard.receiver.url);
+  await edit.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Endpoint default changed").waitFor();
+  expect(await ask("GET", "/webhook/endpoints/default")).toMatchObject({
+    url: dashboard.receiver.url,
+    timeout_ms: 21_000,
+  });
+  await page.context().close();
+});
+
 test("a refused event shows each attempt with its answer", async () => {
   const usual = dashboard.receiver.reply;
   dashboard.receiver.reply = (received, response) => {
