@@ -112,7 +112,7 @@ test("a list of deliveries reads no text of their attempts, and shows the last o
   const { data } = await listDeliveries(store, { ...parked, state: "exhausted" });
   expect(data).toEqual([expect.objectContaining({ id: "dlv_1", attempts: 42, last_code: "http_500" })]);
   const read = JSON.stringify(
-    answered.map(({ reply }) => reply as unknown),
+    answered.map(({ reply }) => reply),
     (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
   );
   expect(read).toContain("http_500");
