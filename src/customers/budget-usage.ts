@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import { NEAR_UTILIZATION, OVER_UTILIZATION, utilizationOf } from "../spend/utilization.ts";
 import type { BudgetDoc } from "../store/documents.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import type { AdminDeps } from "./admin.ts";
 import { amount } from "./budget-fields.ts";
 import { tierFilter } from "./find-customers.ts";
@@ -13,15 +14,17 @@ export interface BudgetUsage {
   readonly over: number;
 }
 
-/** How many customers a budget has and how many are near or over it, by counting in an index. */
+/** How many customers a budget has and how many are near or over it, by counting in an index. Throws query_timeout. */
 export async function budgetUsage(deps: AdminDeps, budgetId: string): Promise<BudgetUsage> {
   const { customers } = deps.store.collections;
   const tier = tierFilter(deps, budgetId);
-  const [all, near, over] = await Promise.all([
-    customers.countDocuments(tier),
-    customers.countDocuments({ ...tier, utilization: { $gte: NEAR_UTILIZATION } }),
-    customers.countDocuments({ ...tier, utilization: { $gte: OVER_UTILIZATION } }),
-  ]);
+  const [all, near, over] = await readInTime((limit) =>
+    Promise.all([
+      customers.countDocuments(tier, limit),
+      customers.countDocuments({ ...tier, utilization: { $gte: NEAR_UTILIZATION } }, limit),
+      customers.countDocuments({ ...tier, utilization: { $gte: OVER_UTILIZATION } }, limit),
+    ]),
+  );
   return { customers: all, near, over };
 }
 
@@ -57,11 +60,13 @@ async function countFrom(
   const spent = { spendNano: nano === 0n ? { $gt: 0n } : { $gte: nano } };
   const share = maxBudgetNano === 0n ? null : utilizationOf(nano, maxBudgetNano);
   // Without a maximum there are no shares: everybody's spend is looked at.
-  if (share === null) return customers.countDocuments({ ...tier, ...spent });
+  if (share === null) return readInTime((limit) => customers.countDocuments({ ...tier, ...spent }, limit));
   // Only those in the same thousandth have to be looked at; above it, counting is enough.
-  const [above, same] = await Promise.all([
-    customers.countDocuments({ ...tier, utilization: { $gt: share } }),
-    customers.countDocuments({ ...tier, utilization: share, ...spent }),
-  ]);
+  const [above, same] = await readInTime((limit) =>
+    Promise.all([
+      customers.countDocuments({ ...tier, utilization: { $gt: share } }, limit),
+      customers.countDocuments({ ...tier, utilization: share, ...spent }, limit),
+    ]),
+  );
   return above + same;
 }

@@ -1,6 +1,7 @@
 import { usdJson } from "../lib/money.ts";
 import { type DayRange, daysOf } from "../spend/days.ts";
 import type { Store } from "../store/connect.ts";
+import { readInTime } from "../store/read-in-time.ts";
 
 /** What one customer spent on each day of a range, days without a call included, from the daily roll-ups. */
 export async function customerActivity(
@@ -8,7 +9,8 @@ export async function customerActivity(
   customerId: string,
   range: DayRange,
 ): Promise<{ days: object[] }> {
-  const rows = await dailySpend.find({ customerId, day: { $gte: range.from, $lte: range.to } }).toArray();
+  const filter = { customerId, day: { $gte: range.from, $lte: range.to } };
+  const rows = await readInTime((limit) => dailySpend.find(filter, limit).toArray());
   const byDay = Map.groupBy(rows, (row) => row.day);
   return {
     days: daysOf(range).map((date) => {

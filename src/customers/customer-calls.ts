@@ -2,6 +2,7 @@ import { encodeCursor } from "../lib/cursor.ts";
 import { usdJson } from "../lib/money.ts";
 import type { Store } from "../store/connect.ts";
 import type { ChargeEventDoc } from "../store/documents.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import type { Page } from "./list-customers.ts";
 import { readCursor } from "./read-cursor.ts";
 
@@ -18,7 +19,7 @@ const CALL_FIELDS = {
 
 type CallRow = Pick<ChargeEventDoc, "_id" | keyof typeof CALL_FIELDS>;
 
-/** One page of a customer's charges, newest first, by their numbers. */
+/** One page of a customer's charges, newest first, by their numbers. Throws query_timeout. */
 export async function listCalls(
   { collections: { events } }: Store,
   customerId: string,
@@ -26,12 +27,14 @@ export async function listCalls(
 ): Promise<Page> {
   const [before] = readCursor(query.cursor, ["integer"]) ?? [];
   const below = before === undefined ? null : BigInt(before);
-  const found = await events
-    .find({ type: "spend_tracked", customerId, ...(below !== null && { sequence: { $lt: below } }) })
-    .sort({ sequence: -1 })
-    .limit(query.limit + 1)
-    .project<CallRow>(CALL_FIELDS)
-    .toArray();
+  const found = await readInTime((limit) =>
+    events
+      .find({ type: "spend_tracked", customerId, ...(below !== null && { sequence: { $lt: below } }) }, limit)
+      .sort({ sequence: -1 })
+      .limit(query.limit + 1)
+      .project<CallRow>(CALL_FIELDS)
+      .toArray(),
+  );
   const rows = found.slice(0, query.limit);
   const last = found.length > query.limit ? rows.at(-1) : undefined;
   return {

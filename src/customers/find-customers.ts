@@ -3,6 +3,7 @@ import { type CursorShape, decodeCursor, encodeCursor } from "../lib/cursor.ts";
 import { readCursor, refuseCursor } from "./read-cursor.ts";
 import type { Store } from "../store/connect.ts";
 import type { CustomerDoc } from "../store/documents.ts";
+import { readInTime } from "../store/read-in-time.ts";
 
 /** Which customers. */
 export interface CustomerFilter {
@@ -77,7 +78,7 @@ const FEW = 1000;
 
 /**
  * Customers in an order, from where the cursor's page ended, each read by an index at any size. Throws
- * invalid_cursor.
+ * invalid_cursor and query_timeout.
  */
 export async function findCustomers(
   deps: FindDeps,
@@ -137,11 +138,13 @@ async function searchBranches({ store }: FindDeps, search: string): Promise<Filt
   ];
   return Promise.all(
     branches.map(async (branch) => {
-      const found = await store.collections.customers
-        .find(branch)
-        .limit(FEW + 1)
-        .project<{ _id: string }>({ _id: 1 })
-        .toArray();
+      const found = await readInTime((limit) =>
+        store.collections.customers
+          .find(branch, limit)
+          .limit(FEW + 1)
+          .project<{ _id: string }>({ _id: 1 })
+          .toArray(),
+      );
       return found.length > FEW ? branch : { _id: { $in: found.map(({ _id }) => _id) } };
     }),
   );
@@ -198,11 +201,11 @@ async function readSegments(
   for (const part of what.parts) {
     const missing = query.limit + 1 - found.length;
     if (missing <= 0) break;
-    const rows = store.collections.customers
-      .find({ $and: [...what.more, part] })
-      .sort(sort)
-      .limit(missing);
-    found.push(...(await rows.toArray()));
+    const filter = { $and: [...what.more, part] };
+    const rows = await readInTime((limit) =>
+      store.collections.customers.find(filter, limit).sort(sort).limit(missing).toArray(),
+    );
+    found.push(...rows);
   }
   return found;
 }

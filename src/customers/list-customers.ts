@@ -2,6 +2,7 @@ import type { Filter } from "mongodb";
 import { usdJson } from "../lib/money.ts";
 import { encodeCursor } from "../lib/cursor.ts";
 import type { BudgetDoc } from "../store/documents.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import { readCursor } from "./read-cursor.ts";
 import { type AdminDeps, showCustomers, showing } from "./admin.ts";
 import { budgetRowJson } from "./budget-json.ts";
@@ -21,7 +22,7 @@ export interface CustomerQuery extends CustomerFilter, CustomerOrder {
   readonly held?: boolean;
 }
 
-/** One page of customers, by an index at any size. Throws invalid_cursor. */
+/** One page of customers, by an index at any size. Throws invalid_cursor and query_timeout. */
 export async function listCustomers(deps: AdminDeps, query: CustomerQuery): Promise<Page> {
   const { rows, nextCursor } = await findCustomers(deps, query);
   return { rows: await showCustomers(deps, rows), nextCursor };
@@ -52,11 +53,14 @@ export async function listBudgets(
     customerId: null,
     ...(after !== null && { _id: { $gt: String(after[0] ?? "") } }),
   };
-  const found = await deps.store.collections.budgets
-    .find(filter)
-    .sort({ _id: 1 })
-    .limit(query.limit + 1)
-    .toArray();
+  const { budgets } = deps.store.collections;
+  const found = await readInTime((limit) =>
+    budgets
+      .find(filter, limit)
+      .sort({ _id: 1 })
+      .limit(query.limit + 1)
+      .toArray(),
+  );
   const rows = found.slice(0, query.limit);
   const last = found.length > query.limit ? rows.at(-1) : undefined;
   const show = showing(deps);
@@ -75,19 +79,23 @@ async function withUsage(deps: AdminDeps, rows: readonly Record<string, unknown>
 
 /** One page of changes, newest first. */
 export async function listAudit(
-  deps: AdminDeps,
+  { store }: Pick<AdminDeps, "store">,
   query: { limit: number; cursor: string | null; targetId: string | null },
 ): Promise<Page> {
   const after = readCursor(query.cursor, ["integer", "text"]);
   const at = new Date(Number(after?.[0] ?? 0));
-  const found = await deps.store.collections.audit
-    .find({
-      ...(query.targetId !== null && { targetId: query.targetId }),
-      ...(after !== null && { $or: [{ at: { $lt: at } }, { at, _id: { $lt: String(after[1] ?? "") } }] }),
-    })
-    .sort({ at: -1, _id: -1 })
-    .limit(query.limit + 1)
-    .toArray();
+  const filter = {
+    ...(query.targetId !== null && { targetId: query.targetId }),
+    ...(after !== null && { $or: [{ at: { $lt: at } }, { at, _id: { $lt: String(after[1] ?? "") } }] }),
+  };
+  const { audit } = store.collections;
+  const found = await readInTime((limit) =>
+    audit
+      .find(filter, limit)
+      .sort({ at: -1, _id: -1 })
+      .limit(query.limit + 1)
+      .toArray(),
+  );
   const rows = found.slice(0, query.limit);
   const last = found.length > query.limit ? rows.at(-1) : undefined;
   return {

@@ -2,6 +2,7 @@ import { usdJson } from "../lib/money.ts";
 import type { DayModelTotal } from "../spend/daily-totals.ts";
 import { addDays, type DayRange, dayOf, daysOf } from "../spend/days.ts";
 import { NEAR_UTILIZATION, OVER_UTILIZATION } from "../spend/utilization.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import { type AdminDeps, showCustomers } from "./admin.ts";
 import type { ShownCustomer } from "./customer-json.ts";
 import { findCustomers } from "./find-customers.ts";
@@ -17,7 +18,7 @@ export interface OverviewDeps extends AdminDeps {
 const TOP = 10;
 const NEAR = 20;
 
-/** All spend of a range of days, and who needs looking at; from roll-ups and indexes only. */
+/** All spend of a range of days, and who needs looking at; from roll-ups and indexes only. Throws query_timeout. */
 export async function spendOverview(deps: OverviewDeps, range: DayRange): Promise<object> {
   const days = daysOf(range);
   const before = { from: addDays(range.from, -days.length), to: addDays(range.from, -1) };
@@ -85,11 +86,13 @@ async function customersOf(deps: OverviewDeps): Promise<object> {
       rows.filter(({ spendNano }) => spendNano > 0n),
     );
   };
+  const countFrom = (least: number): Promise<number> =>
+    readInTime((limit) => customers.countDocuments({ deletedAt: null, utilization: { $gte: least } }, limit));
   const [top, near, nearCount, overCount] = await Promise.all([
     first("spend", TOP),
     first("utilization", NEAR),
-    customers.countDocuments({ deletedAt: null, utilization: { $gte: NEAR_UTILIZATION } }),
-    customers.countDocuments({ deletedAt: null, utilization: { $gte: OVER_UTILIZATION } }),
+    countFrom(NEAR_UTILIZATION),
+    countFrom(OVER_UTILIZATION),
   ]);
   return {
     top_customers: top.map(customerLine),

@@ -2,7 +2,7 @@ import type { IndexDescription } from "mongodb";
 import type { Store } from "./connect.ts";
 
 /** Every index, with the query it serves. */
-const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
+export const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
   events: [
     {
       key: { customerId: 1, sequence: 1 },
@@ -37,6 +37,21 @@ const INDEXES: Record<string, (IndexDescription & { serves: string })[]> = {
       key: { customerId: 1, createdAt: -1, _id: -1 },
       name: "customer_created",
       serves: "GET /webhook/deliveries of one customer",
+    },
+    // Costs each delivery 5 to 10 µs in the embedded store, of 190; an endpoint whose last is long ago takes seconds without.
+    {
+      key: { endpointId: 1, createdAt: -1, _id: -1 },
+      name: "endpoint_created",
+      serves: "GET /webhook/deliveries of one endpoint",
+    },
+    // Charges, nearly all there are, are not in it and cost nothing; a list of them meets them anyway.
+    {
+      key: { type: 1, createdAt: -1, _id: -1 },
+      name: "type_created",
+      partialFilterExpression: {
+        $or: [{ type: { $gt: "spend_tracked" } }, { type: { $lt: "spend_tracked" } }],
+      },
+      serves: "GET /webhook/deliveries of one type of event other than charges",
     },
     {
       key: { expiresAt: 1 },

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import type { Store } from "../store/connect.ts";
+import { readInTime } from "../store/read-in-time.ts";
 import type { EndpointDoc } from "../store/webhook-documents.ts";
 import type { EndpointStats } from "./endpoint-json.ts";
 
@@ -9,7 +10,7 @@ const AT_ONCE = 8;
 /** Counting further would only take time: from here on it says "at least". */
 const MOST_COUNTED = 100_000;
 
-/** How these endpoints have been doing, in their order. */
+/** How these endpoints have been doing, in their order. Throws query_timeout. */
 export async function endpointStats(
   store: Store,
   endpoints: readonly EndpointDoc[],
@@ -22,16 +23,17 @@ export async function endpointStats(
 async function statsOf(store: Store, { _id, state }: EndpointDoc, now: Date): Promise<EndpointStats> {
   const { deliveries, endpointHours } = store.collections;
   const waiting = { endpointId: _id, state: "pending" } as const;
-  const [count, [oldest], hours] = await Promise.all([
-    deliveries.countDocuments(waiting, { limit: MOST_COUNTED }),
-    deliveries.find(waiting).sort({ dueAt: 1 }).limit(1).project<{ dueAt: Date }>({ dueAt: 1 }).toArray(),
-    endpointHours
-      .find({ endpointId: _id, hour: { $gte: new Date(now.getTime() - DAY_HOURS * HOUR_MS) } })
-      .toArray(),
-  ]);
+  const since = new Date(now.getTime() - DAY_HOURS * HOUR_MS);
+  const [count, oldest, hours] = await readInTime((limit) =>
+    Promise.all([
+      deliveries.countDocuments(waiting, { ...limit, limit: MOST_COUNTED }),
+      deliveries.findOne(waiting, { ...limit, sort: { dueAt: 1 }, projection: { dueAt: 1 } }),
+      endpointHours.find({ endpointId: _id, hour: { $gte: since } }, limit).toArray(),
+    ]),
+  );
   const sum = (field: "delivered" | "failed"): number =>
     Number(hours.reduce((total, hour) => total + hour[field], 0n));
-  const lateMs = oldest === undefined ? 0 : Math.max(0, now.getTime() - oldest.dueAt.getTime());
+  const lateMs = oldest === null ? 0 : Math.max(0, now.getTime() - oldest.dueAt.getTime());
   return {
     pending: state === "enabled" ? count : 0,
     parked: state === "enabled" ? 0 : count,

@@ -2,7 +2,8 @@ import type { Filter } from "mongodb";
 import { AppError } from "../errors.ts";
 import { encodeCursor } from "../lib/cursor.ts";
 import type { Store } from "../store/connect.ts";
-import type { AttemptDoc, DeliveryDoc } from "../store/webhook-documents.ts";
+import { type ReadLimit, readInTime } from "../store/read-in-time.ts";
+import type { AttemptDoc, DeliveryDoc, EndpointDoc } from "../store/webhook-documents.ts";
 
 export interface DeliveryQuery {
   readonly endpointId: string | null;
@@ -25,16 +26,33 @@ export interface DeliveryPage {
   readonly next_cursor: string | null;
 }
 
-/** One page of deliveries, newest first. */
-export async function listDeliveries(store: Store, query: DeliveryQuery): Promise<DeliveryPage> {
-  const enabled = await enabledEndpoints(store);
-  const found = await store.collections.deliveries
-    .find(filterOf(query, enabled))
-    .sort({ createdAt: -1, _id: -1 })
-    .limit(query.limit + 1)
-    .toArray();
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
+/** What a row shows of a delivery, and of each attempt. */
+type ListedDelivery = Omit<DeliveryDoc, "attempts"> & {
+  readonly attempts: readonly Pick<AttemptDoc, "number" | "code">[];
+};
+/** A hundred attempts with what was answered are 400 KB. */
+const NOT_LISTED = { "attempts.response": 0, "attempts.headers": 0, "attempts.timing": 0 } as const;
+
+/** The order of the list. */
+export const NEWEST_FIRST = { createdAt: -1, _id: -1 } as const;
+
+/** One page of deliveries, newest first. Throws query_timeout. */
+export function listDeliveries(store: Store, query: DeliveryQuery): Promise<DeliveryPage> {
+  return readInTime(async (limit) => {
+    const endpoints = await readEndpoints(store, limit);
+    const found = await store.collections.deliveries
+      .find(deliveryFilter(query, endpoints), limit)
+      .sort(NEWEST_FIRST)
+      .limit(query.limit + 1)
+      .project<ListedDelivery>(NOT_LISTED)
+      .toArray();
+    return pageOf(found, query.limit, endpoints.enabled);
+  });
+}
+
+function pageOf(found: readonly ListedDelivery[], limit: number, enabled: ReadonlySet<string>): DeliveryPage {
+  const rows = found.slice(0, limit);
+  const last = found.length > limit ? rows.at(-1) : undefined;
   return {
     data: rows.map((row) => deliveryJson(row, enabled)),
     next_cursor: last === undefined ? null : encodeCursor([last.createdAt.getTime(), last._id]),
@@ -48,29 +66,37 @@ export async function showDelivery(store: Store, id: string): Promise<object> {
   if (delivery === null) throw new AppError("delivery_not_found", `There is no delivery '${id}'`);
   const event = await events.findOne({ _id: delivery.eventId });
   return {
-    ...deliveryJson(delivery, await enabledEndpoints(store)),
+    ...deliveryJson(delivery, (await readEndpoints(store)).enabled),
     body: event?.body ?? null,
     attempts: delivery.attempts.map((attempt) => attemptJson(attempt, delivery.eventId)),
   };
 }
 
-async function enabledEndpoints({ collections }: Store): Promise<ReadonlySet<string>> {
-  const rows = await collections.endpoints
-    .find({ state: "enabled", deletedAt: null })
-    .project<{ _id: string }>({ _id: 1 })
-    .toArray();
-  return new Set(rows.map(({ _id }) => _id));
+/** Ids of endpoints; deleted ones are among the others for ever, as their deliveries stay. */
+interface EndpointIds {
+  readonly enabled: ReadonlySet<string>;
+  readonly others: ReadonlySet<string>;
 }
 
-function filterOf(query: DeliveryQuery, enabled: ReadonlySet<string>): Filter<DeliveryDoc> {
+async function readEndpoints({ collections }: Store, limit?: ReadLimit): Promise<EndpointIds> {
+  type Row = Pick<EndpointDoc, "_id" | "state" | "deletedAt">;
+  const rows = await collections.endpoints.find({}, limit).project<Row>({ state: 1, deletedAt: 1 }).toArray();
+  const [enabled, others] = [new Set<string>(), new Set<string>()];
+  for (const { _id, state, deletedAt } of rows)
+    (state === "enabled" && deletedAt === null ? enabled : others).add(_id);
+  return { enabled, others };
+}
+
+/** What a query asks for. A state comes with its endpoints: the index of what is due has the two together. */
+export function deliveryFilter(query: DeliveryQuery, { enabled, others }: EndpointIds): Filter<DeliveryDoc> {
   const conditions: Filter<DeliveryDoc>[] = [];
   if (query.endpointId !== null) conditions.push({ endpointId: query.endpointId });
   if (query.customerId !== null) conditions.push({ customerId: query.customerId });
   if (query.type !== null) conditions.push({ type: query.type });
   if (query.state === "pending") conditions.push({ state: "pending", endpointId: { $in: [...enabled] } });
-  else if (query.state === "parked")
-    conditions.push({ state: "pending", endpointId: { $nin: [...enabled] } });
-  else if (query.state !== null) conditions.push({ state: query.state });
+  else if (query.state === "parked") conditions.push({ state: "pending", endpointId: { $in: [...others] } });
+  else if (query.state !== null)
+    conditions.push({ state: query.state, endpointId: { $in: [...enabled, ...others] } });
   if (query.from !== null) conditions.push({ createdAt: { $gte: query.from } });
   if (query.to !== null) conditions.push({ createdAt: { $lte: query.to } });
   if (query.after !== null) {
@@ -82,7 +108,7 @@ function filterOf(query: DeliveryQuery, enabled: ReadonlySet<string>): Filter<De
   return conditions.length === 0 ? {} : { $and: conditions };
 }
 
-export function deliveryJson(delivery: DeliveryDoc, enabled: ReadonlySet<string>): object {
+function deliveryJson(delivery: ListedDelivery, enabled: ReadonlySet<string>): object {
   const parked = delivery.state === "pending" && !enabled.has(delivery.endpointId);
   return {
     id: delivery._id,

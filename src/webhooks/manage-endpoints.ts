@@ -55,28 +55,26 @@ export async function createEndpoint(
   return { endpoint, secret };
 }
 
-/** Changes what is given; `null` clears. */
+/** Changes what is given; `null` clears. Throws invalid_endpoint for a URL that events may not go to. */
 export async function patchEndpoint(
   deps: ManageDeps,
   actor: string,
   change: { readonly id: string; readonly body: EndpointPatch },
 ): Promise<EndpointDoc> {
   const { id, body } = change;
-  if (body.url !== undefined) {
-    if (id === DEFAULT_ENDPOINT_ID) {
-      throw new AppError("invalid_endpoint", "The default endpoint's URL is what WEBHOOK_URL says", {
-        param: "url",
-      });
-    }
-    await requireGoodUrl(deps, body.url);
-  }
+  const { url } = body;
+  if (url !== undefined && id !== DEFAULT_ENDPOINT_ID) await requireGoodUrl(deps, url);
   return changeEndpoint(deps, actor, {
     id,
     action: "endpoint.update",
-    of: (known) => ({
-      ...changesOf(deps, known, body),
-      ...(body.url !== undefined && body.url !== known.url && { url: body.url, ...asNew(known, deps.now()) }),
-    }),
+    of: (known) => {
+      if (id === DEFAULT_ENDPOINT_ID && url !== undefined && url !== known.url) {
+        const message = "The default endpoint's URL is what WEBHOOK_URL says";
+        throw new AppError("invalid_endpoint", message, { param: "url" });
+      }
+      const isMoved = url !== undefined && url !== known.url;
+      return { ...changesOf(deps, known, body), ...(isMoved && { url, ...asNew(known, deps.now()) }) };
+    },
   });
 }
 

@@ -131,6 +131,25 @@ test("an endpoint is added, tested, its secret shown and rotated, paused, resume
   await page.context().close();
 });
 
+test("the endpoint of WEBHOOK_URL is edited but for its URL, which is refused at its field", async () => {
+  const page = await dashboard.open("endpoints?id=default");
+  const panel = page.getByRole("dialog").first();
+  await panel.getByRole("button", { name: "Edit" }).click();
+  const edit = page.getByRole("dialog", { name: /^Edit/ });
+  await edit.getByLabel("Timeout (ms)").fill("21000");
+  await edit.getByLabel("URL").fill("https://elsewhere.test/");
+  await edit.getByRole("button", { name: "Save" }).click();
+  await edit.getByText("is what WEBHOOK_URL says").waitFor();
+  await edit.getByLabel("URL").fill(dashboard.receiver.url);
+  await edit.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Endpoint default changed").waitFor();
+  expect(await ask("GET", "/webhook/endpoints/default")).toMatchObject({
+    url: dashboard.receiver.url,
+    timeout_ms: 21_000,
+  });
+  await page.context().close();
+});
+
 test("a refused event shows each attempt with its answer", async () => {
   const usual = dashboard.receiver.reply;
   dashboard.receiver.reply = (received, response) => {
@@ -179,5 +198,28 @@ test("events are filtered by type, state and day, and the address holds the filt
   await page.getByLabel("to (UTC day)").fill("2020-01-01");
   await page.getByText("No event matches").waitFor();
   expect(new URL(page.url()).searchParams.get("state")).toBe("delivered");
+  await page.context().close();
+});
+
+// Setup     the list's answers take longer than the pause between two live reloads.
+// Timeline  calls come in all the while.
+// Proves    a slow answer is shown nevertheless, and no request is given up for the next.
+test("a list that is slow to answer is shown while events keep coming in", async () => {
+  const page = await dashboard.open("models");
+  const lost: string[] = [];
+  page.on("requestfailed", (request) => {
+    if (request.url().includes("/webhook/deliveries?")) lost.push(request.url());
+  });
+  await page.route("**/webhook/deliveries?*", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await route.continue();
+  });
+  await page.getByRole("link", { name: "Events" }).click();
+  const row = page.getByRole("row", { name: /spend_tracked/ }).first();
+  await waitUntil("a row", async () => {
+    await dashboard.chat("steady");
+    return row.isVisible();
+  });
+  expect(lost).toEqual([]);
   await page.context().close();
 });

@@ -50,7 +50,7 @@ export function endpointsApi(send: Send) {
       return (await send<{ data: EndpointHour[] }>({ path, query: { hours }, signal })).body.data;
     },
     create: (body: EndpointFields) => post<EndpointWithSecret>(ENDPOINTS, body),
-    update: async (id: string, body: EndpointFields): Promise<Endpoint> =>
+    update: async (id: string, body: Partial<EndpointFields>): Promise<Endpoint> =>
       (await send<Endpoint>({ method: "PATCH", path: endpointPath(id), body })).body,
     delete: async (id: string): Promise<void> => {
       await send<undefined>({ method: "DELETE", path: endpointPath(id) });

@@ -1,9 +1,10 @@
+import { useState } from "preact/hooks";
 import type { Endpoint } from "../api/schemas/webhooks.ts";
 import { FormDialog } from "../parts/form-dialog.tsx";
 import { useForm } from "../parts/use-form.ts";
 import { useServices } from "../services.ts";
 import { EndpointFormFields } from "./endpoint-form-fields.tsx";
-import { NEW_ENDPOINT, requestOf, valuesOf } from "./endpoint-values.ts";
+import { changesOf, NEW_ENDPOINT, requestOf, valuesOf } from "./endpoint-values.ts";
 
 interface AddEndpointDialogProps {
   readonly close: () => void;
@@ -31,8 +32,9 @@ interface EditEndpointDialogProps {
 
 export function EditEndpointDialog({ endpoint, close, changed }: EditEndpointDialogProps) {
   const { api, notices } = useServices();
-  const form = useForm(valuesOf(endpoint), async (values) => {
-    await api.endpoints.update(endpoint.id, requestOf(values));
+  const [before] = useState(() => valuesOf(endpoint));
+  const form = useForm(before, async (values) => {
+    await api.endpoints.update(endpoint.id, changesOf(before, values));
     close();
     notices.done(`Endpoint ${endpoint.id} changed`);
     changed();

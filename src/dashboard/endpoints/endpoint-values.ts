@@ -63,6 +63,15 @@ export function requestOf(values: EndpointValues): EndpointFields {
   };
 }
 
+/** What is different in the form, as a request: what somebody else has changed meanwhile stays. */
+export function changesOf(before: EndpointValues, after: EndpointValues): Partial<EndpointFields> {
+  const known = new Map<string, unknown>(Object.entries(requestOf(before)));
+  const changed = Object.entries(requestOf(after)).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(known.get(name)),
+  );
+  return Object.fromEntries(changed);
+}
+
 function listOrNull(text: string, separator: string): string[] | null {
   const parts = text
     .split(separator)

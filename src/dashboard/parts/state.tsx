@@ -22,13 +22,20 @@ export function Empty({
   );
 }
 
+interface FailedProps {
+  readonly error: Error;
+  readonly retry: () => void;
+  /** It is being tried again. */
+  readonly busy: boolean;
+}
+
 /** It could not be loaded, and why. */
-export function Failed({ error, retry }: { error: Error; retry: () => void }) {
+export function Failed({ error, retry, busy }: FailedProps) {
   return (
-    <div class="empty" role="alert">
+    <div class="empty" role="alert" aria-busy={busy}>
       <p class="empty-title">This could not be loaded</p>
       <p class="empty-text">{error.message}</p>
-      <button type="button" class="button" onClick={retry}>
+      <button type="button" class="button" onClick={retry} aria-disabled={busy}>
         <Icon name="refresh" /> Try again
       </button>
     </div>
@@ -52,14 +59,15 @@ interface ShowProps<T> {
   readonly children: (data: T) => ComponentChildren;
 }
 
-/** What was loaded; until then that it is loading, or why it failed. An error beside old data says so. */
+/** What was loaded; until then that it is loading, or why it failed last. An error beside old data says so. */
 export function Show<T>({ of: loaded, lines, children }: ShowProps<T>) {
   const { data, error, reload, loading } = loaded;
   if (data === null) {
-    return error === null || loading ? (
+    // Why it failed stays on show while it is tried again: a live page may try for ever.
+    return error === null ? (
       <Loading {...(lines !== undefined && { lines })} />
     ) : (
-      <Failed error={error} retry={reload} />
+      <Failed error={error} retry={reload} busy={loading} />
     );
   }
   return (

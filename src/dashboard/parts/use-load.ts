@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { oneAtATime, type Question } from "./one-at-a-time.ts";
 
 /** Something asked of the server. While it is asked again, what was known before stays. */
 export interface Loaded<T> {
@@ -15,8 +16,9 @@ interface Answer<T> {
 }
 
 /**
- * Loads now, whenever `key` changes, and on `reload`. An answer that arrives after a newer question is
- * dropped. With another key the old data stays on show until the new arrives, unless `forget` is set.
+ * Loads now, whenever `key` changes, and on `reload`. Another key gives up what is under way; a reload
+ * meanwhile waits for it, so that a slow answer is shown. With another key the old data stays on show until
+ * the new arrives, unless `forget` is set.
  */
 export function useLoad<T>(
   key: string,
@@ -24,32 +26,36 @@ export function useLoad<T>(
   { forget = false }: { forget?: boolean } = {},
 ): Loaded<T> {
   const [answer, setAnswer] = useState<Answer<T> | null>(null);
-  const [round, setRound] = useState(0);
-  const [asked, setAsked] = useState("");
+  const [busy, setBusy] = useState(true);
   const latest = useRef(load);
   latest.current = load;
-  const question = `${round} ${key}`;
+  const question = useRef<Question | null>(null);
 
   useEffect(() => {
-    const aborter = new AbortController();
-    const settle = (data: T | null, error: Error | null): void => {
-      if (aborter.signal.aborted) return;
+    const settle = (data: T | null, error: Error | null, more: boolean): void => {
       setAnswer((before) => ({ key, error, data: data ?? (before?.key === key ? before.data : null) }));
-      setAsked(question);
+      setBusy(more);
     };
-    latest.current(aborter.signal).then(
-      (data) => settle(data, null),
-      (error: unknown) => settle(null, error instanceof Error ? error : new Error(String(error))),
-    );
-    return () => aborter.abort();
-  }, [question, key]);
+    setBusy(true);
+    const asked = oneAtATime<T>({
+      ask: (signal) => latest.current(signal),
+      answered: (data, more) => settle(data, null, more),
+      failed: (error, more) => settle(null, error, more),
+      nowMs: () => performance.now(),
+    });
+    question.current = asked;
+    return () => asked.stop();
+  }, [key]);
 
-  const reload = useCallback(() => setRound((before) => before + 1), []);
+  const reload = useCallback(() => {
+    setBusy(true);
+    question.current?.again();
+  }, []);
   const isOther = answer !== null && answer.key !== key;
   return {
     data: forget && isOther ? null : (answer?.data ?? null),
     error: isOther ? null : (answer?.error ?? null),
-    loading: asked !== question,
+    loading: busy || isOther,
     reload,
   };
 }

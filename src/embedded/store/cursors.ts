@@ -16,6 +16,8 @@ interface Open extends Cursor {
   /** Read from the iterator, but too large for the last batch. */
   readonly pending: Uint8Array | null;
   usedAt: number;
+  /** What is left of the time that the query may take, all batches together. */
+  readonly leftMs: number;
 }
 
 const FIRST_BATCH = 101;
@@ -28,7 +30,10 @@ export class Cursors {
 
   /** The reply to find or aggregate; keeps the cursor if there is more. */
   first(cursor: Cursor, batchSize: number | null, singleBatch: boolean): Uint8Array {
-    const { documents, rest } = take({ ...cursor, pending: null, usedAt: 0 }, batchSize ?? FIRST_BATCH);
+    const { documents, rest } = take(
+      { ...cursor, pending: null, usedAt: 0, leftMs: 0 },
+      batchSize ?? FIRST_BATCH,
+    );
     const id = rest === null || singleBatch ? 0n : this.#keep(rest);
     return encodeCursorReply({ name: "firstBatch", documents }, id, cursor.namespace);
   }
@@ -47,7 +52,8 @@ export class Cursors {
       throw new StoreError("CursorNotFound", `cursor id ${id} belongs to another transaction`);
     }
     this.#open.delete(id);
-    Object.assign(cursor.reading, from.reading);
+    const { view, deadline } = from.reading;
+    Object.assign(cursor.reading, { view, deadline: Math.min(deadline, Date.now() + cursor.leftMs) });
     const { documents, rest } = take(cursor, batchSize ?? Number.POSITIVE_INFINITY);
     if (rest !== null) this.#open.set(id, rest);
     return encodeCursorReply({ name: "nextBatch", documents }, rest === null ? 0n : id, cursor.namespace);
@@ -95,7 +101,8 @@ function take(cursor: Open, count: number): { documents: Uint8Array[]; rest: Ope
     pending = pull(cursor);
     if (pending === null) return { documents, rest: null };
   }
-  return { documents, rest: { ...cursor, pending, usedAt: Date.now() } };
+  const usedAt = Date.now();
+  return { documents, rest: { ...cursor, pending, usedAt, leftMs: cursor.reading.deadline - usedAt } };
 }
 
 function pull(cursor: Cursor): Uint8Array | null {

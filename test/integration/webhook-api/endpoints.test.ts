@@ -336,6 +336,14 @@ describe("the endpoint of WEBHOOK_URL", () => {
       max_in_flight: 9,
     });
   });
+
+  test("takes other settings together with the URL that it has", async () => {
+    const { url } = await service.ask<{ url: string }>("GET", at("default"));
+    expect(await service.ask("PATCH", at("default"), { url, max_in_flight: 11 })).toMatchObject({
+      url,
+      max_in_flight: 11,
+    });
+  });
 });
 
 test.each([

@@ -6,6 +6,7 @@ import { NEW_BUDGET, requestOf, valuesOf } from "../../../src/dashboard/budgets/
 import { changeItem } from "../../../src/dashboard/customer/load-timeline.ts";
 import { readCustomerFilter } from "../../../src/dashboard/customers/customer-filters.ts";
 import {
+  changesOf as endpointChanges,
   NEW_ENDPOINT,
   requestOf as endpointRequest,
 } from "../../../src/dashboard/endpoints/endpoint-values.ts";
@@ -137,6 +138,18 @@ test("an endpoint's form sends lists as lists, numbers as numbers, and leaves hi
   expect(headers("-")).toBeNull();
   expect(() => headers("no colon")).toThrow("a name, a colon and a value");
   expect(endpointRequest({ ...NEW_ENDPOINT, timeout_ms: "soon" }).timeout_ms).toBe("soon");
+});
+
+test("an endpoint's changed form sends what is different, a cleared field as null", () => {
+  const before = { ...NEW_ENDPOINT, url: "https://x.example", description: "books", event_types: "a,b" };
+  const changes = (change: Partial<typeof before>): object =>
+    endpointChanges(before, { ...before, ...change });
+  expect(changes({})).toEqual({});
+  expect(changes({ url: " https://x.example ", timeout_ms: "15000 " })).toEqual({});
+  expect(changes({ timeout_ms: "20000" })).toEqual({ timeout_ms: 20_000 });
+  expect(changes({ description: "", event_types: "b" })).toEqual({ description: null, event_types: ["b"] });
+  expect(changes({ headers: "x-a: 1" })).toEqual({ headers: { "x-a": "1" } });
+  expect(changes({ headers: "-" })).toEqual({ headers: null });
 });
 
 test.each([
