@@ -31,6 +31,9 @@ if (options.help === true) {
 const setting = (name: string, otherwise: string): string => process.env[name] || otherwise;
 const port = Number(setting("PORT", "4010"));
 const spendhook = setting("SPENDHOOK_URL", "http://127.0.0.1:4000");
+const endpointId = setting("ENDPOINT_ID", "default");
+const givenSecret = setting("WEBHOOK_SECRET", "");
+const secretOrigin = givenSecret === "" ? `endpoint '${endpointId}' at ${spendhook}` : "WEBHOOK_SECRET";
 const mongodbUrl = setting("RECEIVER_MONGODB_URL", "");
 const PAGE = 1000;
 const LOOK_FOR_GAPS_MS = 2000;
@@ -61,7 +64,7 @@ app.use(async (ctx) => {
     event = verifier.verify(body, ctx.headers as Record<string, string>) as Event;
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error;
-    console.error(`refused: ${error.message}`);
+    console.error(`refused: ${error.message} (the secret is that of ${secretOrigin})`);
     ctx.status = 400;
     return;
   }
@@ -71,7 +74,13 @@ app.use(async (ctx) => {
   // 2xx ends the delivery: only now, when everything is booked.
   ctx.status = 204;
 });
-app.listen(port, "127.0.0.1", () => console.log(`Receiver listens on http://127.0.0.1:${port}/webhook`));
+const server = app.listen(port, "127.0.0.1", () => {
+  console.log(`Receiver listens on http://127.0.0.1:${port}/webhook; its secret is that of ${secretOrigin}`);
+});
+server.on("error", (error) => {
+  console.error(`Port ${port} cannot be used (${error.message}); set PORT to another`);
+  process.exit(1);
+});
 
 let gapsBefore = new Map<string, number>();
 for (;;) {
@@ -131,9 +140,8 @@ async function* pull(path: string, start?: number): AsyncGenerator<Event> {
 }
 
 async function signingSecret(): Promise<string> {
-  const given = setting("WEBHOOK_SECRET", "");
-  if (given !== "") return given;
-  const id = encodeURIComponent(setting("ENDPOINT_ID", "default"));
+  if (givenSecret !== "") return givenSecret;
+  const id = encodeURIComponent(endpointId);
   return (await ask<{ secret: string }>(`/webhook/endpoints/${id}/secret`)).secret;
 }
 

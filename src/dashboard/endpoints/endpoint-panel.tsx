@@ -81,7 +81,8 @@ function Actions({ endpoint, open, changed }: ActionsProps) {
       {button("edit", "Edit")}
       {button("reveal", "Reveal secret")}
       {button("rotate", "Rotate secret")}
-      {button("delete", "Delete")}
+      {/* The one of WEBHOOK_URL is there as long as that is set. */}
+      {endpoint.id !== "default" && button("delete", "Delete")}
     </div>
   );
 }
