@@ -140,7 +140,8 @@ export interface EndpointHourDoc {
   /** From an event to its acceptance, summed over `timed` of those that were delivered, and the longest. */
   lagMs: bigint;
   maxLagMs: bigint;
-  timed: bigint;
+  /** Absent in hours from before it was counted: all of `delivered`. */
+  timed?: bigint;
   expiresAt: Date;
 }
 

@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import type { Store } from "../store/connect.ts";
 import { readInTime } from "../store/read-in-time.ts";
-import type { EndpointDoc } from "../store/webhook-documents.ts";
+import type { EndpointDoc, EndpointHourDoc } from "../store/webhook-documents.ts";
 import type { EndpointStats } from "./endpoint-json.ts";
 
 const HOUR_MS = 3_600_000;
@@ -43,6 +43,10 @@ async function statsOf(store: Store, { _id, state }: EndpointDoc, now: Date): Pr
   };
 }
 
+function averageLag({ lagMs, delivered, timed = delivered }: EndpointHourDoc): number | null {
+  return timed === 0n ? null : Number(lagMs / timed);
+}
+
 /** What became of an endpoint's attempts, hour by hour, oldest first; hours without any are left out. */
 export async function endpointHistory(
   store: Store,
@@ -57,7 +61,7 @@ export async function endpointHistory(
     hour: row.hour.toISOString(),
     delivered: Number(row.delivered),
     failed: Number(row.failed),
-    lag_ms_average: row.timed === 0n ? null : Number(row.lagMs / row.timed),
+    lag_ms_average: averageLag(row),
     lag_ms_max: Number(row.maxLagMs),
   }));
 }

@@ -115,6 +115,19 @@ test("an event that is committed late is told, also to who has only read full pa
   expect(seen.has(late)).toBe(true);
 });
 
+test("an event whose transaction took a minute to commit, as long as MongoDB lets it, is told", async () => {
+  const start = Date.now() + 3_000_000;
+  const at = (ms: number): Date => new Date(start + ms);
+  await plantEvent(at(60_000));
+  const before = { ms: start - 1, id: "" };
+  const { nextCursor } = await pullEvents(service.store, { after: before, limit: 10 }, at(62_000));
+  const late = await plantEvent(at(2000));
+  const [ms, id] = decodeCursor(nextCursor, ["integer", "text"]) ?? [];
+  const after = { ms: Number(ms), id: String(id) };
+  const { bodies } = await pullEvents(service.store, { after, limit: 10 }, at(63_000));
+  expect(bodies.map((body) => (JSON.parse(body) as { id: string }).id)).toContain(late);
+});
+
 test.each([
   ["/events?after=nonsense"],
   [`/events?after=${encodeCursor([1])}`],

@@ -143,3 +143,32 @@ test("each warning is given once, however often and by how many it is reviewed",
   await review(after(130 * HOUR), disabled);
   expect(disabled).toEqual(["ep_1"]);
 });
+
+test("an hour that was counted before lags were counted apart tells its average all the same", async () => {
+  const hour = { endpointId: "ep_1", hour: START, delivered: 4n, failed: 0n, lagMs: 80n, maxLagMs: 50n };
+  const row = { _id: "old", ...hour, expiresAt: after(24 * HOUR) };
+  await store.collections.endpointHours.insertOne(row);
+  expect(await endpointHistory(store, "ep_1", { hours: 24, now })).toEqual([
+    { hour: START.toISOString(), delivered: 4, failed: 0, lag_ms_average: 20, lag_ms_max: 50 },
+  ]);
+});
+
+test("an endpoint that cannot be disabled just now holds up no other", async () => {
+  const other = newEndpoint({ id: "ep_2", url: "https://hooks.test/", secret: "sealed" }, START);
+  await store.collections.endpoints.insertOne(other);
+  const over = { failingSince: after(-FIVE_DAYS), lastFailureAt: START, consecutiveFailures: 50 };
+  const $set = Object.fromEntries(Object.entries(over).map(([key, value]) => [`health.${key}`, value]));
+  await store.collections.endpoints.updateMany({}, { $set });
+  const disabled: string[] = [];
+  await reviewEndpoints({
+    list: () => store.collections.endpoints.find().sort({ _id: 1 }).toArray(),
+    store,
+    newId,
+    disable: (id) =>
+      id === "ep_1" ? Promise.reject(new Error("conflict")) : Promise.resolve(void disabled.push(id)),
+    disableAfterMs: FIVE_DAYS,
+    log,
+    now: () => START,
+  });
+  expect(disabled).toEqual(["ep_2"]);
+});
