@@ -9,6 +9,11 @@ export interface ReadLimit {
 const READ_LIMIT: ReadLimit = { maxTimeMS: 5000 };
 const OUT_OF_TIME = 50;
 
+/** True for the store's own word that a query has passed its `maxTimeMS`. */
+export function isOutOfTime(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === OUT_OF_TIME;
+}
+
 /**
  * Reads what a person asked for, and gives up where that takes longer than anybody waits. Each query of the
  * read gets the limit by itself. Throws query_timeout.
@@ -17,7 +22,7 @@ export async function readInTime<T>(read: (limit: ReadLimit) => Promise<T>): Pro
   try {
     return await read(READ_LIMIT);
   } catch (error) {
-    if (!(error instanceof MongoServerError) || error.code !== OUT_OF_TIME) throw error;
+    if (!isOutOfTime(error)) throw error;
     const message =
       "It takes too long to find this among all there is; narrow the filter, or ask for fewer days";
     throw new AppError("query_timeout", message, { cause: error });

@@ -19,7 +19,8 @@ export interface ReviewEndpointsDeps {
 }
 
 export const REVIEW_ENDPOINTS_MS = 10_000;
-const STRAIGHT_FAILURES = 10;
+/** From so many failures in a row on an endpoint is failing: its operator is warned, and the overview lists it. */
+export const STRAIGHT_FAILURES = 10;
 /** Warnings after these shares of the time, 24 h and 72 h of five days. */
 const WARN_SHARES = [0.2, 0.6];
 /** One failure long ago is no proof: the failures must lie apart by this share of the time, 12 h of five days. */

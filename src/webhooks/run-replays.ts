@@ -5,6 +5,7 @@ import { errorFields, type Log } from "../lib/log.ts";
 import { deliveryIdOf, type EventPlanner, newDelivery } from "../spend/plan-batch.ts";
 import type { Store } from "../store/connect.ts";
 import type { EventDoc } from "../store/documents.ts";
+import { isOutOfTime } from "../store/read-in-time.ts";
 import type { DeliveryDoc, ReplayDoc } from "../store/webhook-documents.ts";
 import { wants } from "./endpoint-router.ts";
 import { resendFields } from "./resend-delivery.ts";
@@ -67,7 +68,7 @@ async function countQuickly(
     const matched = await collections.events.countDocuments(filter, limits);
     return matched > COUNT_LIMIT ? null : matched;
   } catch (error) {
-    if ((error as { codeName?: unknown }).codeName === "MaxTimeMSExpired") return null;
+    if (isOutOfTime(error)) return null;
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { readInTime } from "../store/read-in-time.ts";
 import type { EndpointDoc } from "../store/webhook-documents.ts";
 import { endpointStats } from "./endpoint-stats.ts";
 import { breakerState } from "./lanes/breaker.ts";
+import { STRAIGHT_FAILURES } from "./review-endpoints.ts";
 
 export interface WebhookHealth {
   /** Deliveries to endpoints that take some now. */
@@ -12,9 +13,6 @@ export interface WebhookHealth {
   /** Endpoints that take nothing at present though somebody expects it, and why. */
   readonly failing: readonly { readonly id: string; readonly url: string; readonly reason: string }[];
 }
-
-/** From so many failures in a row on an endpoint is failing, as when its operator is first warned. */
-const MANY_FAILURES = 10;
 
 /** How deliveries fare, over all endpoints that are not deleted. Throws query_timeout. */
 export async function webhookHealth(store: Store, now: Date): Promise<WebhookHealth> {
@@ -43,7 +41,7 @@ function troubleOf(endpoint: EndpointDoc, now: Date): string | null {
     return `it asked for a pause until ${pausedUntil.toISOString()}`;
   }
   const isHeldBack = breakerState(breaker, now) !== "closed";
-  if (!isHeldBack && health.consecutiveFailures < MANY_FAILURES) return null;
+  if (!isHeldBack && health.consecutiveFailures < STRAIGHT_FAILURES) return null;
   const failures =
     health.consecutiveFailures === 0 || health.failingSince === null
       ? "its deliveries fail"

@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { ROUTER_REFRESH_MS } from "../../src/webhooks/endpoint-router.ts";
 import type { Paced } from "./load.ts";
 import type { Rig } from "./rig.ts";
 import { type Scenario, settled } from "./scenarios.ts";
@@ -67,8 +69,9 @@ export const isolation: Scenario = async (rig, plan) => {
   await ask(rig, "PATCH", "/webhook/endpoints/default", { customers: ["nobody"] });
   for (const user of healthy) await endpoint(good, user);
   const { id } = await endpoint(hole.url, "hole");
-  // The proxy plans by what it has read of the endpoints.
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  // The proxy plans by what it has read of the endpoints, and nothing tells when it has; an event of before
+  // would count as lost.
+  await delay(ROUTER_REFRESH_MS + 1000);
   const seconds = plan.seconds * 2;
   const alone = await healthyDelays(rig, healthy, { perSecond: HEALTHY_PER_SECOND, seconds });
   // Every fifth call is the hole's.

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import {
@@ -13,6 +14,9 @@ import {
 import { newWebhookSecret, Receiver } from "../support/receiver.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { Dashboard } from "./support/dashboard.ts";
+
+/** A server that is slower than a live list asks anew, which is every two seconds. */
+const SLOW_ANSWER_MS = 2500;
 
 let dashboard: Dashboard;
 
@@ -211,7 +215,7 @@ test("a list that is slow to answer is shown while events keep coming in", async
     if (request.url().includes("/webhook/deliveries?")) lost.push(request.url());
   });
   await page.route("**/webhook/deliveries?*", async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await delay(SLOW_ANSWER_MS);
     await route.continue();
   });
   await page.getByRole("link", { name: "Events" }).click();
