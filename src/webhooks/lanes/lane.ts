@@ -70,7 +70,7 @@ export class Lane {
 
   /** True while it has nothing to do, so that it can be forgotten. */
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#inFlight.size === 0 && !this.#moreInStore && !this.#pumping;
+    return !this.hasMore && this.#inFlight.size === 0 && !this.#pumping;
   }
 
   /** Hears of deliveries that are due; with none, that the store has some. */
