@@ -22,7 +22,19 @@ export function endText(date: Date | null): string {
   return date === null ? "" : String(date.getTime());
 }
 
-export function totalArgs(mode: "commit" | "seed", account: Account, tokens: number): string[] {
+/** Totals after a commit, with the tokens that it counted. */
+export function commitArgs(account: Account, tokens: number): string[] {
+  return ["commit", String(account.sequence), String(tokens), "0", ...bucketArgs(account)];
+}
+
+/** Totals as the store has them (null = no such customer), read when Redis knew of so many doubts. */
+export function seedArgs(account: Account | null, doubts: string): string[] {
+  return account === null
+    ? ["seed", "0", "0", doubts, "0"]
+    : ["seed", String(account.sequence), "0", doubts, ...bucketArgs(account)];
+}
+
+function bucketArgs(account: Account): string[] {
   const buckets = [
     { name: "", spentNano: account.spendNano, end: endText(account.periodEnd) },
     ...account.modelSpend.map((one) => ({
@@ -32,9 +44,6 @@ export function totalArgs(mode: "commit" | "seed", account: Account, tokens: num
     })),
   ];
   return [
-    mode,
-    String(account.sequence),
-    String(tokens),
     String(buckets.length),
     ...buckets.flatMap((bucket) => [bucket.name, String(bucket.spentNano), bucket.end]),
   ];

@@ -1,7 +1,7 @@
 /**
  * The steps that must be atomic, as Lua for Redis. One customer has three keys, in one hash slot:
  *
- *   state    hash: seeded, seq; spent:<bucket>, end:<bucket> (epoch ms, "" = never), held:<bucket>;
+ *   state    hash: seeded, doubts (how often it was found behind), seq; spent:<bucket>, end:<bucket> (epoch ms, "" = never), held:<bucket>;
  *            rw, rc, rp (this window's number and count, the last one's count), tc, tp (the same for tokens)
  *   holds    sorted set: request id → when it expires (epoch ms, +inf = never)
  *   amounts  hash: request id → JSON [nano-USD as text, bucket …]
@@ -51,6 +51,12 @@ local function count(now, rc, rp, tc, tp)
   local window = math.floor(now / 60000)
   redis.call('HSET', state, 'rw', text(window), 'rc', text(rc), 'rp', text(rp), 'tc', text(tc), 'tp', text(tp))
 end
+-- What is known here may be behind the store: the next admission reads it again.
+local function doubt()
+  redis.call('HDEL', state, 'seeded')
+  redis.call('HINCRBY', state, 'doubts', 1)
+end
+local function doubts() return redis.call('HGET', state, 'doubts') or '0' end
 local function keep()
   redis.call('PEXPIRE', state, KEEP_MS)
   redis.call('PEXPIRE', holds, KEEP_MS)
@@ -61,7 +67,7 @@ end
 /**
  * ARGV: request id, hold's life in ms, parallel, rpm, tpm limit (-1 = none), then per bucket: name, max,
  * need, fallback, min, soft (0 or 1), the end of its period ("" = never, "*" = not compared). Answers one of
- *   seed · ok, granted, spent, held · parallel, limit · rpm|tpm, limit, used, ms until the window ends ·
+ *   seed, doubts · ok, granted, spent, held · parallel, limit · rpm|tpm, limit, used, ms until the window ends ·
  *   budget, bucket, spent, held
  */
 const ADMIT = `${SHARED}
@@ -69,9 +75,9 @@ local now = clock()
 local dead = redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(dead) do release(id) end
 -- What a dead process had charged it could not report: the store knows.
-if #dead > 0 then redis.call('HDEL', state, 'seeded') end
+if #dead > 0 then doubt() end
 local first = 6
-if ARGV[first] and redis.call('HGET', state, 'seeded') ~= '1' then return { 'seed' } end
+if ARGV[first] and redis.call('HGET', state, 'seeded') ~= '1' then return { 'seed', doubts() } end
 
 local parallel = tonumber(ARGV[3])
 if parallel >= 0 and redis.call('ZCARD', holds) >= parallel then return { 'parallel', text(parallel) } end
@@ -92,7 +98,7 @@ for i = first, #ARGV, 7 do
   local stored = redis.call('HMGET', state, 'spent:' .. name, 'end:' .. name, 'held:' .. name)
   local spent, ends, held = tonumber(stored[1] or 0), stored[2], tonumber(stored[3] or 0)
   -- Other terms than those it was filled by: the store knows what is spent by these.
-  if ends and ARGV[i + 6] ~= '*' and ends ~= ARGV[i + 6] then return { 'seed' } end
+  if ends and ARGV[i + 6] ~= '*' and ends ~= ARGV[i + 6] then return { 'seed', doubts() } end
   if ends and ends ~= '' and tonumber(ends) <= now then spent = 0 end
   local free = max - spent - held
   local grant = need
@@ -115,30 +121,30 @@ return { 'ok', text(granted or 0), text(spentNow), text(heldNow) }
 `;
 
 /**
- * ARGV: mode (commit, seed, doubt, release), sequence, tokens, number of buckets, per bucket: name, spent, end; then
- * ids whose holds end. Totals only move forward: older sequences are ignored. `doubt`: what is known here
- * may be behind the store, so the next admission reads it again.
+ * ARGV: mode (commit, seed, doubt, release), sequence, tokens, doubts at the reading (seed only), number of
+ * buckets, per bucket: name, spent, end; then ids whose holds end. Totals only move forward: older sequences are
+ * ignored, and a reading from before a doubt does not end it.
  */
 const SETTLE = `${SHARED}
-local mode, buckets = ARGV[1], tonumber(ARGV[4])
+local mode, buckets = ARGV[1], tonumber(ARGV[5])
 if mode == 'doubt' then
-  redis.call('HDEL', state, 'seeded')
+  doubt()
 elseif mode ~= 'release' then
   local seq, known = tonumber(ARGV[2]), tonumber(redis.call('HGET', state, 'seq') or -1)
   if seq > known or (mode == 'seed' and seq == known) then
     redis.call('HSET', state, 'seq', ARGV[2])
-    for i = 5, 2 + buckets * 3, 3 do
+    for i = 6, 3 + buckets * 3, 3 do
       redis.call('HSET', state, 'spent:' .. ARGV[i], ARGV[i + 1], 'end:' .. ARGV[i], ARGV[i + 2])
     end
   end
-  if mode == 'seed' then redis.call('HSET', state, 'seeded', '1') end
+  if mode == 'seed' and doubts() == ARGV[4] then redis.call('HSET', state, 'seeded', '1') end
 end
 if tonumber(ARGV[3]) > 0 then
   local now = clock()
   local rc, rp, tc, tp = counts(now)
   count(now, rc, rp, tc + tonumber(ARGV[3]), tp)
 end
-for i = 5 + buckets * 3, #ARGV do release(ARGV[i]) end
+for i = 6 + buckets * 3, #ARGV do release(ARGV[i]) end
 keep()
 return 1
 `;

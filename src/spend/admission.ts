@@ -1,7 +1,7 @@
 import { withDeadline } from "../lib/deadline.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { Account } from "./account.ts";
-import { endText, type Hold, HOLD_MS, keysOf, renewArgs, totalArgs } from "./admission-args.ts";
+import { commitArgs, endText, type Hold, HOLD_MS, keysOf, renewArgs, seedArgs } from "./admission-args.ts";
 import type { Charge } from "./charge.ts";
 import type { Committed } from "./commit-charges.ts";
 
@@ -73,9 +73,15 @@ export interface AdmissionDeps {
   readonly log: Log;
 }
 
-const ANSWER_MS = 1000;
+/**
+ * Redis answers in order, and a connection that is silent ends by itself: what is still on its way after a burst
+ * of calls, or while Redis waits for its disk, is worth waiting for, as giving up would refuse the call.
+ */
+const ANSWER_MS = 10_000;
+/** Who only looks does not wait as long. */
+const LOOK_MS = 1000;
 export const RENEW_INTERVAL_MS = 15_000;
-const SEED_TRIES = 3;
+const SEED_TRIES = 4;
 
 /**
  * Decides over calls of limited customers in one atomic step for all processes: spent + held + hold ≤ max.
@@ -84,6 +90,8 @@ const SEED_TRIES = 3;
  */
 export class Admission {
   readonly #deps: AdmissionDeps;
+  /** Customers whose totals are on their way from the store to Redis. */
+  readonly #seeding = new Map<string, Promise<void>>();
   readonly #holds = new Map<string, Hold>();
   readonly #ended = new Map<string, Set<string>>();
 
@@ -115,12 +123,12 @@ export class Admission {
         // Once it has been read from the store, that is what counts, also where terms are not agreed on yet.
         const answer = (await this.#run("admit", customerId, argsFor(tries === 0))) as string[];
         if (answer[0] !== "seed") return this.#verdict(answer, { requestId, customerId, limits });
-        await this.#seed(customerId);
+        await this.#seedOnce(customerId, answer[1] ?? "0");
       }
     } catch (error) {
       this.#deps.log.warn({ requestId, ...errorFields(error) }, "admission.unavailable");
       // Redis may have admitted it all the same, and nobody would ever use that hold.
-      this.#background(this.#run("settle", customerId, ["release", "0", "0", "0", requestId]));
+      this.#background(this.#run("settle", customerId, ["release", "0", "0", "0", "0", requestId]));
     }
     return { kind: "unknown" };
   }
@@ -154,7 +162,7 @@ export class Admission {
     const hold = this.#holds.get(requestId);
     if (hold === undefined) return;
     this.#holds.delete(requestId);
-    this.#background(this.#run("settle", hold.customerId, ["release", "0", "0", "0", requestId]));
+    this.#background(this.#run("settle", hold.customerId, ["release", "0", "0", "0", "0", requestId]));
   }
 
   /** Moves the totals forward and ends the holds of charges that are in the store now. */
@@ -170,9 +178,7 @@ export class Admission {
       const tokens = own.reduce((sum, { usage }) => sum + usage.totalTokens, 0);
       const ids = own.map(({ requestId }) => requestId);
       const totals =
-        write === undefined
-          ? ["doubt", "0", String(tokens), "0"]
-          : totalArgs("commit", write.account, tokens);
+        write === undefined ? ["doubt", "0", String(tokens), "0", "0"] : commitArgs(write.account, tokens);
       this.#run("settle", customerId, [...totals, ...ids]).catch((error: unknown) => {
         this.#deps.log.debug(errorFields(error), "admission.settle_failed");
         this.#remember(customerId, ids);
@@ -192,7 +198,7 @@ export class Admission {
       this.#ended.delete(customerId);
       try {
         // What Redis knows of the totals may be behind as well.
-        await this.#run("settle", customerId, ["doubt", "0", "0", "0", ...ids]);
+        await this.#run("settle", customerId, ["doubt", "0", "0", "0", "0", ...ids]);
       } catch (error) {
         this.#remember(customerId, [...ids]);
         throw error;
@@ -236,22 +242,34 @@ export class Admission {
 
   /** The customer's limits or spend were changed by hand: the next admission reads the store. */
   forget(customerId: string): void {
-    this.#background(this.#run("settle", customerId, ["doubt", "0", "0", "0"]));
+    this.#background(this.#run("settle", customerId, ["doubt", "0", "0", "0", "0"]));
   }
 
-  /** Fills Redis from the store. Totals that a commit has moved further meanwhile stay. */
-  async #seed(customerId: string): Promise<void> {
+  /** All calls of a customer that find Redis empty at once wait for one reading of the store. */
+  async #seedOnce(customerId: string, doubts: string): Promise<void> {
+    const running = this.#seeding.get(customerId);
+    if (running !== undefined) return running;
+    const seeding = this.#seed(customerId, doubts).finally(() => this.#seeding.delete(customerId));
+    this.#seeding.set(customerId, seeding);
+    return seeding;
+  }
+
+  /**
+   * Fills Redis from the store. Totals that a commit has moved further meanwhile stay; a doubt that came
+   * after those that were known before the reading stays, too, and leads to another one.
+   */
+  async #seed(customerId: string, doubts: string): Promise<void> {
     const account = await this.#deps.loadAccount(customerId);
     this.#deps.redis.askForHolds(customerId);
     await this.holdAgain(customerId);
-    const args = account === null ? ["seed", "0", "0", "0"] : totalArgs("seed", account, 0);
-    await this.#run("settle", customerId, args);
+    await this.#run("settle", customerId, seedArgs(account, doubts));
   }
 
   /** What calls in flight hold of these customers' budgets, in their order; null: Redis does not answer. */
   async held(customerIds: readonly string[]): Promise<bigint[] | null> {
     try {
-      const sums = await Promise.all(customerIds.map((id) => this.#run("held", id, [])));
+      const answers = Promise.all(customerIds.map((id) => this.#run("held", id, [])));
+      const sums = await withDeadline(answers, LOOK_MS);
       return sums.map((sum) => BigInt(String(sum)));
     } catch (error) {
       this.#deps.log.debug(errorFields(error), "admission.held_unknown");

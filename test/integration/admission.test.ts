@@ -162,6 +162,39 @@ test("redis is filled from the store, once, and a slow fill does not undo a comm
   });
 });
 
+test("calls that find redis empty in the same moment read the store once, and ask once for lost holds", async () => {
+  let asked = 0;
+  const one = open([{ holdAgain: () => Promise.resolve(void asked++) } as unknown as Admission]);
+  const call = limits({ max: 5n * USD, need: USD / 10n });
+  const verdicts = await Promise.all(Array.from({ length: 500 }, () => one.admit(nextId(), "ada", call)));
+  expect(kinds(verdicts)).toEqual({ admitted: 50, over_budget: 450 });
+  expect([loads, asked]).toEqual([1, 1]);
+});
+
+test("what was read before a change by hand does not count after it", async () => {
+  stored.set("ada", { ...NEW_ACCOUNT, spendNano: 4n * USD, sequence: 7n });
+  let reads = 0;
+  const slow = new Admission({
+    redis: createAdmissionRedis(redis.duplicate(), () => {}),
+    loadAccount: async () => {
+      const account = stored.get("ada")!;
+      if (++reads === 1) {
+        // Between this reading and its arrival in Redis the spend is reset.
+        stored.set("ada", { ...account, spendNano: 0n });
+        slow.forget("ada");
+        await redis.ping();
+      }
+      return account;
+    },
+    log: quiet,
+  });
+  expect(await slow.admit(nextId(), "ada", limits({ max: USD, need: USD }))).toMatchObject({
+    kind: "admitted",
+    spentNano: 0n,
+  });
+  expect(reads).toBe(2);
+});
+
 test("a wiped redis learns the holds again from the processes that have them", async () => {
   const others: Admission[] = [];
   const [one, two] = [open(others), open(others)];

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { stringify } from "yaml";
 import { BASE_ENV } from "./base-env.ts";
 import { createIds } from "../../src/lib/ids.ts";
@@ -28,13 +29,24 @@ const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}
 /** The shortest that an endpoint may have: a dead worker's claims lapse after ten seconds more. */
 const TIMEOUT_MS = 5000;
 const KEEP_MS = 86_400_000;
+/** The log's number for an error. */
+const ERROR_LEVEL = 50;
 
 /** A worker of ours in a process of its own. */
 export class WorkerProcess {
   readonly #child: ChildProcess;
+  readonly #running: Promise<void>;
 
+  /** Its standard output is read here: the word that it runs, and what it has to complain about. */
   constructor(child: ChildProcess) {
     this.#child = child;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#running = promise;
+    createInterface(child.stdout!).on("line", (line) => {
+      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
+      if (msg.endsWith(".running")) resolve();
+      if (level >= ERROR_LEVEL) process.stderr.write(`${line}\n`);
+    });
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -49,8 +61,10 @@ export class WorkerProcess {
     await ended;
   }
 
-  /** Tells it to stop; resolves with how it ended. */
+  /** Tells it to stop as soon as it runs; resolves with how it ended. */
   async stop(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    // Before that nobody listens, and the signal just ends it.
+    await this.#running;
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
@@ -161,9 +175,9 @@ export class DeliveryRig {
         MONGODB_URL: through.mongodbUrl ?? this.mongodbUrl,
         REDIS_URL: through.redisUrl ?? this.redisUrl,
         WEBHOOK_ALLOW_PRIVATE: "true",
-        LOG_LEVEL: "error",
+        LOG_LEVEL: "info",
       },
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", "pipe", "inherit"],
     });
     const worker = new WorkerProcess(child);
     this.#workers.push(worker);
