@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Soon at first, then more and more rarely: what takes long must not be asked for all the time. */
 const POLL_MS = { first: 10, factor: 1.25, longest: 250 } as const;
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 /**
  * Polls until the condition gives something other than false, null and undefined, and resolves with it.

@@ -23,7 +23,7 @@ export interface DashboardOptions {
 }
 
 const BUILT = path.join(import.meta.dirname, "../../../dist/dashboard/index.html");
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 /** Answers in four tokens of $0.25, and never in more: each call costs a dollar. */
 const MISTRAL = {
   model_name: "mistral",

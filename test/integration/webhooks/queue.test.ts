@@ -93,7 +93,7 @@ test("a wake that is asked for while one is being handled is handled after it", 
   };
   await queue.wakeEndpoints(["a"]);
   await withWorker(async () => {
-    await waitUntil("the second wake", () => offered.length === 2, 5000);
+    await waitUntil("the second wake", () => offered.length === 2);
   });
 });
 
@@ -121,7 +121,7 @@ test("a wake that failed does not stand in the way of the next", async () => {
     await waitUntil("it to fail", async () => (await raw.getJobCountByTypes("wait", "active")) === 0);
     await queue.wakeEndpoints(["a"]);
     queue.announce([{ _id: "dlv_1_a", endpointId: "a" }]);
-    await waitUntil("the next ones to be offered", () => offered.length === 2, 5000);
+    await waitUntil("the next ones to be offered", () => offered.length === 2);
   });
 });
 
