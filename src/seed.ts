@@ -7,7 +7,7 @@ import { readRunning } from "./open-data.ts";
 import { emptyStore } from "./seed/empty-store.ts";
 import { seedStore } from "./seed/seed-store.ts";
 import { connectStore } from "./store/connect.ts";
-import { ensureIndexes } from "./store/indexes.ts";
+import { prepareStore } from "./store/prepare-store.ts";
 import { storeService } from "./supervisor/services.ts";
 import { serializeBudgetEvent, serializeSpendTracked } from "./webhooks/event-body.ts";
 
@@ -68,7 +68,7 @@ async function run(args: Arguments): Promise<void> {
   const store = connectStore({ url: known ?? service?.url ?? "", appName: "spendhook-seed" });
   const startedAt = performance.now();
   try {
-    await ensureIndexes(store);
+    await prepareStore(store);
     await emptyStore(store, args.force);
     await seedStore(store, {
       ...sizes,

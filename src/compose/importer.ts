@@ -11,7 +11,7 @@ import { connectRedis } from "../queues/redis.ts";
 import { Admission } from "../spend/admission.ts";
 import { createAdmissionRedis } from "../spend/admission-redis.ts";
 import type { Store } from "../store/connect.ts";
-import { ensureIndexes } from "../store/indexes.ts";
+import { prepareStore } from "../store/prepare-store.ts";
 
 export interface ImportOptions {
   readonly store: Store;
@@ -30,7 +30,7 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 export async function importInto(options: ImportOptions, incoming: Incoming): Promise<ImportReport> {
   const { store, setup, dryRun, progress } = options;
   await store.ping(STORE_ANSWER_MS);
-  if (!dryRun) await ensureIndexes(store);
+  if (!dryRun) await prepareStore(store);
   const redis = dryRun || options.redisUrl === null ? null : await reachRedis(options.redisUrl);
   try {
     const admin: AdminDeps = {

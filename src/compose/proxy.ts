@@ -10,7 +10,7 @@ import type { DeliveryQueue } from "../queues/delivery-queue.ts";
 import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { createDailyStore } from "../spend/daily-store.ts";
-import { ensureIndexes } from "../store/indexes.ts";
+import { prepareStore } from "../store/prepare-store.ts";
 import { isStoreAway } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
@@ -49,7 +49,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const where = openEndpoints(parts);
   const { endpoints } = where;
   const router = openRouter(parts, endpoints);
-  const isPrepared = prepareStore(parts, endpoints, router);
+  const isPrepared = prepareOnce(parts, endpoints, router);
   const daily = createDailyStore(store);
   const live = openLive(parts, redis);
   const { ledgerStore, limits, ledger } = openSpending(parts, {
@@ -142,14 +142,14 @@ function openSpending(
 }
 
 /** Creates indexes and the default endpoint once the store answers; says whether that is done. */
-function prepareStore(
+function prepareOnce(
   { config, store, closer, log }: Parts,
   endpoints: EndpointStore,
   router: EndpointRouter,
 ): () => boolean {
   let prepared = false;
   const prepare = async (): Promise<void> => {
-    await ensureIndexes(store);
+    await prepareStore(store);
     if (config.webhookUrl !== null) {
       await endpoints.ensureDefault({ url: config.webhookUrl, secret: config.webhookSecret });
     }

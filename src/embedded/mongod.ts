@@ -16,6 +16,7 @@ import {
   type EmbeddedServer,
   type LineLog,
 } from "./child.ts";
+import { isTooOld } from "../lib/mongodb-version.ts";
 
 const REPLICA_SET = "rs0";
 const READY_DEADLINE_MS = 30_000;
@@ -29,9 +30,11 @@ export interface MongodOptions {
   log?: LineLog;
 }
 
-/** The name of a `mongod` that PATH leads to and that runs on this machine, else null. */
+/** The name of a `mongod` that PATH leads to, that runs on this machine and is new enough, else null. */
 export function findMongod(): string | null {
-  return spawnSync("mongod", ["--version"], { stdio: "ignore" }).status === 0 ? "mongod" : null;
+  const { status, stdout } = spawnSync("mongod", ["--version"], { encoding: "utf8" });
+  if (status !== 0) return null;
+  return isTooOld(/db version (\S+)/.exec(stdout)?.[1] ?? "") ? null : "mongod";
 }
 
 /** The command line of a one-node replica set: transactions need a replica set, however small. */

@@ -1,5 +1,6 @@
-import type { AnyBulkWriteOperation, ClientSession, Collection } from "mongodb";
+import type { ClientSession, Collection } from "mongodb";
 import type { DailySpendDoc, DailyTotalDoc } from "../store/documents.ts";
+import type { UpdateOne } from "../store/write-together.ts";
 
 /** What all customers together spent on one UTC day with one model. */
 export type DayModelTotal = Omit<DailyTotalDoc, "_id" | "shard">;
@@ -27,16 +28,11 @@ export function sumByDayAndModel(rows: readonly DailySpendDoc[]): DayModelTotal[
  * Adds a batch's daily rows to the totals, one write per day and model. Every process adds to documents of
  * its own (`shard`): two that added to the same one would conflict at each commit.
  */
-export function dailyTotalUpdates(
-  rows: readonly DailySpendDoc[],
-  shard: string,
-): AnyBulkWriteOperation<DailyTotalDoc>[] {
+export function dailyTotalUpdates(rows: readonly DailySpendDoc[], shard: string): UpdateOne<DailyTotalDoc>[] {
   return sumByDayAndModel(rows).map(({ day, model, ...counts }) => ({
-    updateOne: {
-      filter: { _id: JSON.stringify([day, model, shard]) },
-      update: { $inc: counts, $setOnInsert: { day, model, shard } },
-      upsert: true,
-    },
+    filter: { _id: JSON.stringify([day, model, shard]) },
+    update: { $inc: counts, $setOnInsert: { day, model, shard } },
+    upsert: true,
   }));
 }
 

@@ -1,6 +1,14 @@
 import { type ClientSession, MongoError, MongoServerError } from "mongodb";
 import type { Collections, Store } from "../store/connect.ts";
-import type { AccountDoc, ChargeEventDoc, CustomerDoc } from "../store/documents.ts";
+import {
+  insertsInto,
+  type UpdateOne,
+  updatesOf,
+  type Write,
+  WriteRefusedError,
+  writeTogether,
+} from "../store/write-together.ts";
+import type { AccountDoc, ChargeEventDoc, CustomerDoc, DailySpendDoc } from "../store/documents.ts";
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
 import { dailyTotalUpdates } from "./daily-totals.ts";
@@ -30,6 +38,8 @@ export interface LedgerStoreOptions extends TermsDefaults {
 }
 
 const DUPLICATE_KEY = 11000;
+/** WriteConflict, NoSuchTransaction: another process was faster. */
+const CONFLICTS: ReadonlySet<number> = new Set([112, 251]);
 
 /** `shard` names this process in `daily_totals`; two that share one get in each other's way. */
 export function createLedgerStore(store: Store, options: LedgerStoreOptions, shard = "0"): LedgerStore {
@@ -44,7 +54,7 @@ export function createLedgerStore(store: Store, options: LedgerStoreOptions, sha
           writeConcern: { w: "majority", journal: true },
         });
         const planned = plan(await readStandings(store.collections, customerIds, options, session));
-        await writePlan(store.collections, planned, session, shard);
+        await writeTogether(store, writesOf(store.collections, planned, shard), session);
         await session.commitTransaction();
         return planned;
       } catch (error) {
@@ -135,41 +145,47 @@ async function readStandings(
   );
 }
 
-async function writePlan(
-  collections: Collections,
+function writesOf(
+  { customers, events, deliveries, dailySpend, dailyTotals }: Collections,
   plan: BatchPlan,
-  session: ClientSession,
   shard: string,
-): Promise<void> {
-  const { customers, events, deliveries, dailySpend, dailyTotals } = collections;
+): Write[] {
   const now = new Date();
-  await customers.bulkWrite(
-    plan.customers.map((write) => ({ updateOne: accountUpdate(write, now) })),
-    { session, ordered: false },
-  );
-  if (plan.events.length > 0) await events.insertMany([...plan.events], { session, ordered: false });
-  if (plan.deliveries.length > 0) {
-    await deliveries.insertMany([...plan.deliveries], { session, ordered: false });
-  }
-  if (plan.daily.length === 0) return;
-  await dailySpend.bulkWrite(
-    plan.daily.map(({ _id, day, customerId, model, keyHash, ...counts }) => ({
-      updateOne: {
-        filter: { _id },
-        update: { $inc: counts, $setOnInsert: { day, customerId, model, keyHash } },
-        upsert: true,
-      },
-    })),
-    { session, ordered: false },
-  );
-  await dailyTotals.bulkWrite(dailyTotalUpdates(plan.daily, shard), { session, ordered: false });
+  return [
+    ...updatesOf(
+      customers,
+      plan.customers.map((write) => accountUpdate(write, now)),
+    ),
+    ...insertsInto(events, plan.events),
+    ...insertsInto(deliveries, plan.deliveries),
+    ...updatesOf(dailySpend, plan.daily.map(dailyUpdate)),
+    ...updatesOf(dailyTotals, dailyTotalUpdates(plan.daily, shard)),
+  ];
+}
+
+function dailyUpdate({
+  _id,
+  day,
+  customerId,
+  model,
+  keyHash,
+  ...counts
+}: DailySpendDoc): UpdateOne<DailySpendDoc> {
+  return {
+    filter: { _id },
+    update: { $inc: counts, $setOnInsert: { day, customerId, model, keyHash } },
+    upsert: true,
+  };
 }
 
 /**
  * The account's new values are set, not added: the transaction has read the old ones, and conflicts with
  * whoever changes them meanwhile.
  */
-function accountUpdate({ customerId, account, terms, lastCallAt }: AccountWrite, now: Date) {
+function accountUpdate(
+  { customerId, account, terms, lastCallAt }: AccountWrite,
+  now: Date,
+): UpdateOne<CustomerDoc> {
   const { spendNano, lifetimeSpendNano, sequence, spendFromSequence, spendOffsetNano } = account;
   const { periodStart, periodEnd, alerts, modelSpend } = account;
   return {
@@ -212,6 +228,10 @@ function earliest(dates: readonly (Date | null)[]): Date | null {
 
 /** Named by what to do about it. Anything unknown about the outcome is `unavailable`: ids make a repeat safe. */
 export function classifyCommitFailure(error: unknown): CommitFailure {
+  if (error instanceof WriteRefusedError) {
+    if (error.code === DUPLICATE_KEY) return "duplicate";
+    return CONFLICTS.has(error.code) ? "conflict" : "rejected";
+  }
   if (!(error instanceof MongoError)) return "rejected";
   if (error.code === DUPLICATE_KEY) return "duplicate";
   if (error.hasErrorLabel("UnknownTransactionCommitResult")) return "unavailable";
@@ -229,7 +249,9 @@ const CHARGE_FAULTS: ReadonlySet<unknown> = new Set([121, 10334, 22]);
  * written as BSON): it would be refused for ever. Anything else may pass, as a full disk does.
  */
 export function isChargeFault(error: unknown): boolean {
-  if (error instanceof MongoServerError) return CHARGE_FAULTS.has(error.code);
+  if (error instanceof WriteRefusedError || error instanceof MongoServerError) {
+    return CHARGE_FAULTS.has(error.code);
+  }
   return error instanceof Error && error.name.startsWith("BSON");
 }
 

@@ -68,9 +68,7 @@ export function connectStore(options: ConnectOptions): Store {
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     maxPoolSize: 32,
   });
-  const named = new URL(
-    options.url.replace(/^mongodb(\+srv)?:/, "http:").replace(/,[^/]*/, ""),
-  ).pathname.slice(1);
+  const named = /^[^/]*\/\/[^/]*\/([^?]*)/.exec(options.url)?.[1] ?? "";
   const db = client.db(options.database ?? (named || DEFAULT_DATABASE));
   return {
     client,

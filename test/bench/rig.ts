@@ -23,7 +23,8 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(): Promise<Rig> {
+/** Starts it all; each process of Spendhook leaves its CPU profile in `profileDir` when it ends. */
+export async function startRig(profileDir?: string): Promise<Rig> {
   const secret = newWebhookSecret();
   const upstream = await Part.start("upstream");
   const origin = `http://127.0.0.1:${upstream.port}`;
@@ -45,7 +46,11 @@ export async function startRig(): Promise<Rig> {
       general_settings: { alerting: ["webhook"] },
     },
     // As an operator runs it: one log line per request, to a pipe.
-    env: { WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/hook`, WEBHOOK_SECRET: secret },
+    env: {
+      WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/hook`,
+      WEBHOOK_SECRET: secret,
+      ...(profileDir !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` }),
+    },
   });
   const pid = (part: StackPart): Promise<number> => stack.pidOf(part);
   return {
@@ -68,6 +73,8 @@ export async function startRig(): Promise<Rig> {
       redis: await pid("redis"),
     },
     stop: async () => {
+      // A profile is written by who ends by itself.
+      if (profileDir !== undefined) await stack.stop();
       await stack.dispose();
       await Promise.all([load.stop(), receiver.stop(), bare.stop(), upstream.stop()]);
     },

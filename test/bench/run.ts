@@ -1,4 +1,5 @@
 import { cpus } from "node:os";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { checkCorrectness, type Correctness, isCorrect } from "./correctness.ts";
@@ -17,6 +18,7 @@ Exit code 0: all counts are right; 1: some are wrong; 2: it could not be run. Li
   --only NAME[,NAME]  ${Object.keys(SCENARIOS).join(", ")} (default: all)
   --rounds N          rounds of each, medians are printed (default 5)
   --seconds N         length of a round (default 5)
+  --profile FOLDER    leave a CPU profile of each process there; this makes it slower
   --json              print one JSON object instead of a table
   --help              print this text
 
@@ -25,12 +27,20 @@ With MONGODB_URL and REDIS_URL unset the embedded services are measured.
 
 const count = z.coerce.number().int().min(1).max(1000);
 
-function readArgs(): { plan: Plan; names: string[]; json: boolean } {
+interface Args {
+  readonly plan: Plan;
+  readonly names: readonly string[];
+  readonly json: boolean;
+  readonly profileDir: string | undefined;
+}
+
+function readArgs(): Args {
   const { values } = parseArgs({
     options: {
       only: { type: "string" },
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "5" },
+      profile: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
     },
@@ -47,7 +57,12 @@ function readArgs(): { plan: Plan; names: string[]; json: boolean } {
     if (!parsed.success) throw new Error(`--${name} takes a whole number from 1 to 1000`);
     return parsed.data;
   };
-  return { plan: { rounds: number("rounds"), seconds: number("seconds") }, names, json: values.json };
+  return {
+    plan: { rounds: number("rounds"), seconds: number("seconds") },
+    names,
+    json: values.json,
+    profileDir: values.profile && path.resolve(values.profile),
+  };
 }
 
 async function measure(rig: Rig, names: readonly string[], plan: Plan) {
@@ -100,8 +115,8 @@ function asJson(figures: readonly Figure[], correctness: Correctness): string {
 }
 
 try {
-  const { plan, names, json } = readArgs();
-  const rig = await startRig();
+  const { plan, names, json, profileDir } = readArgs();
+  const rig = await startRig(profileDir);
   try {
     const { figures, correctness } = await measure(rig, names, plan);
     process.stdout.write(json ? `${asJson(figures, correctness)}\n` : asTable(figures, correctness));

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -182,6 +182,21 @@ test("a spool file that cannot be read is kept, and the others are booked", asyn
     "spool_0.charges.ndjson",
     "spool_1.charges.ndjson.partial",
   ]);
+});
+
+test("a charge that the store refuses for good is set aside on the disk, and holds up no other", async () => {
+  const ledger = openLedger();
+  const tooLarge = { ...charge("ada", 5n), model: "m".repeat(17_000_000) };
+  const good = charge("bob", 3n);
+  const receipts = await Promise.all([ledger.commit(tooLarge), ledger.commit(good)]);
+  expect(receipts).toEqual([{ state: "spooled" }, { state: "spooled" }]);
+  expect(ledger.storeUp).toBe(true);
+  expect(await ledger.replaySpool()).toBe(1);
+  await expectBooked([good]);
+  const names = await readdir(folder);
+  expect(names).toEqual([expect.stringMatching(/\.refused\.ndjson$/)]);
+  expect(await readFile(path.join(folder, names[0] ?? ""), "utf8")).toContain(tooLarge.requestId);
+  expect(await ledger.replaySpool()).toBe(0);
 });
 
 test("without store and disk the charge is refused by name", async () => {

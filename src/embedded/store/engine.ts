@@ -1,8 +1,9 @@
 import type { Document } from "./bson-codec.ts";
 import { encode } from "./bson-codec.ts";
-import { checkOptions, integerOption } from "./commands/command.ts";
+import { checkOptions, integerOption, requireDatabaseName } from "./commands/command.ts";
 import type { Command } from "./commands/command.ts";
 import { findCommand } from "./commands/registry.ts";
+import { hasWriteErrors } from "./commands/write-batch.ts";
 import { Cursors } from "./cursors.ts";
 import { RETRYABLE_WRITE, StoreError, TRANSIENT_TRANSACTION, errorReply, notImplemented } from "./errors.ts";
 import type { Log, Request } from "./request.ts";
@@ -155,7 +156,7 @@ export class Engine {
         view: this.#storage.writer,
       };
       const result = command.run(context);
-      failed = !(result instanceof Uint8Array) && result["writeErrors"] !== undefined;
+      failed = !(result instanceof Uint8Array) && hasWriteErrors(result);
       reply = encoded(result);
     } catch (error) {
       reply = this.#failure(request, error);
@@ -267,12 +268,6 @@ export class Engine {
     }
     return encode(errorReply(error));
   }
-}
-
-/** What a namespace could not be taken apart again with is refused, as MongoDB refuses it. */
-function requireDatabaseName(name: string): void {
-  if (name !== "" && name.length < 64 && !/[./\\ "$\0]/.test(name)) return;
-  throw new StoreError("InvalidNamespace", `Invalid database name: '${name}'`);
 }
 
 function encoded(reply: Document | Uint8Array): Uint8Array {

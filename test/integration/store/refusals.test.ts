@@ -42,7 +42,6 @@ describe("what is not supported is refused by name", () => {
 
   test.each([
     ["mapReduce", { mapReduce: "c" }],
-    ["bulkWrite", { bulkWrite: 1 }],
     ["renameCollection", { renameCollection: "a.b" }],
     ["collation", find({ collation: { locale: "en" } })],
     ["hint", find({ hint: { a: 1 } })],

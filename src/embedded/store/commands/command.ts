@@ -72,6 +72,12 @@ export function refuseWhenSet(body: Document, ...options: readonly string[]): vo
   }
 }
 
+/** What a namespace could not be taken apart again with is refused, as MongoDB refuses it. */
+export function requireDatabaseName(name: string): void {
+  if (name !== "" && name.length < 64 && !/[./\\ "$\0]/.test(name)) return;
+  throw new StoreError("InvalidNamespace", `Invalid database name: '${name}'`);
+}
+
 /** The namespace a command names by its first field. */
 export function namespaceOf(context: Context, name: string): string {
   const collection: unknown = context.body[name];

@@ -9,7 +9,7 @@ import { compileUpdate } from "../update.ts";
 import { deleteDocument } from "../write-documents.ts";
 import { namespaceOf } from "./command.ts";
 import type { Command, WriteContext } from "./command.ts";
-import { insertUpserted, updateRow } from "./write-commands.ts";
+import { insertUpserted, updateRow } from "./apply-writes.ts";
 
 export const FIND_AND_MODIFY: Command = {
   kind: "write",

@@ -3,9 +3,9 @@ import { MAX_DOCUMENT_BYTES } from "../bson-codec.ts";
 import type { Document } from "../bson-codec.ts";
 import { SESSION_TIMEOUT_MINUTES } from "../session.ts";
 
-/** MongoDB 7.0. A later version would make drivers send commands that are not supported here. */
-const WIRE_VERSION = 21;
-const VERSION = "7.0.31";
+/** MongoDB 8.0. A later version would make drivers send commands that are not supported here. */
+const WIRE_VERSION = 25;
+const VERSION = "8.0.17";
 
 /** Answers the commands that touch no data; null for any other. */
 export function answerHandshake(name: string, connectionId: number): Document | null {

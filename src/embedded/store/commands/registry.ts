@@ -1,4 +1,5 @@
 import { AGGREGATE } from "./aggregate-command.ts";
+import { BULK_WRITE } from "./bulk-write.ts";
 import {
   CREATE,
   CREATE_INDEXES,
@@ -16,6 +17,7 @@ import { DELETE, INSERT, UPDATE } from "./write-commands.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
   Object.entries({
+    bulkWrite: BULK_WRITE,
     insert: INSERT,
     update: UPDATE,
     delete: DELETE,

@@ -24,6 +24,11 @@ export function runStatements(
   return errors;
 }
 
+/** True for the reply of a command one of whose statements failed. */
+export function hasWriteErrors(reply: Document): boolean {
+  return reply["writeErrors"] !== undefined || Number(reply["nErrors"] ?? 0) > 0;
+}
+
 /** The reply of a write command; `writeErrors` is left out when there are none. */
 export function writeReply(fields: Document, errors: readonly Document[]): Document {
   return errors.length > 0 ? { ...fields, writeErrors: [...errors], ok: 1 } : { ...fields, ok: 1 };
