@@ -8,9 +8,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export default defineConfig({
   root,
   test: {
-    // Most files wait for real processes and time-outs: two at once also where there are only two cores. Each
+    // Most files wait for real processes and time-outs: three at once also where there are only two cores. Each
     // has ports and folders of its own.
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { shuffle: { tests: true, files: false }, sequencer: LayerOrder },
     retry: 0,
     dangerouslyIgnoreUnhandledErrors: false,

@@ -1,7 +1,8 @@
 import type { CustomerTerms } from "../customers/customer-terms.ts";
 import { AppError } from "../errors.ts";
 import type { Account } from "../spend/account.ts";
-import type { Bucket, CallLimits, Verdict } from "../spend/admission.ts";
+import type { Verdict } from "../spend/admission.ts";
+import type { Bucket, CallLimits } from "../spend/call-limits.ts";
 import type { BudgetTerms } from "../spend/budget-terms.ts";
 import { type HoldPlan, isFree, planHold } from "../spend/hold.ts";
 import type { Rates } from "../spend/rates.ts";

@@ -46,6 +46,8 @@ export async function completeChat(deps: CompleteChatDeps, call: Call, gone: Abo
 
 async function answerCall(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
   const { deployment, request } = call;
+  // While its limits were asked for the client may have left: nobody wants the answer, and nobody pays for it.
+  if (gone.aborted) throw new AppError("client_closed", "The client left before its call was made");
   const askedAt = performance.now();
   const response = await deps.callUpstream(deployment, request, request.stream ? gone : null);
   const headers = passedHeaders(response.headers);

@@ -47,21 +47,25 @@ export function repeat(
   };
 }
 
-/** Tries the work until it succeeds once; the first failure is logged. Returns a stop function. */
+/**
+ * Tries the work until it succeeds once; a failure is logged when it is another one than before. Returns a stop
+ * function.
+ */
 export function untilDone(work: () => Promise<void>, log: Log): () => Promise<void> {
   const stopping = new AbortController();
-  const attempt = async (failures: number): Promise<void> => {
+  const attempt = async (known: string | null): Promise<void> => {
     if (stopping.signal.aborted) return;
     try {
       await work();
     } catch (error) {
-      if (failures === 0) log.warn(errorFields(error), "start.waiting");
+      const reason = String(error);
+      if (reason !== known) log.warn(errorFields(error), "start.waiting");
       // Rejects at once when told to stop; the next attempt then sees it.
       await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
-      await attempt(failures + 1);
+      await attempt(reason);
     }
   };
-  const running = attempt(0);
+  const running = attempt(null);
   return async () => {
     stopping.abort();
     await running;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Account } from "./account.ts";
+import type { CallLimits } from "./call-limits.ts";
 
 /** What one process holds of a customer's limits for one call. */
 export interface Hold {
@@ -11,14 +12,35 @@ export interface Hold {
 }
 
 /** A hold outlives its process by this; longer than any commit can be on its way. */
-export const HOLD_MS = 60_000;
+const HOLD_MS = 60_000;
 
 export function renewArgs(holds: readonly (readonly [string, Hold])[], pinned: boolean): string[] {
   const args = holds.flatMap(([id, hold]) => [id, String(hold.amountNano), JSON.stringify(hold.buckets)]);
   return [pinned ? "" : String(HOLD_MS), ...args];
 }
 
-export function endText(date: Date | null): string {
+/** `compare`: what Redis knows by other terms than these is read from the store again. */
+export function admitArgs(requestId: string, limits: CallLimits, compare: boolean): string[] {
+  const number = (limit: number | null): string => String(limit ?? -1);
+  return [
+    requestId,
+    String(HOLD_MS),
+    number(limits.parallel),
+    number(limits.rpm),
+    number(limits.tpm),
+    ...limits.buckets.flatMap((bucket) => [
+      bucket.name,
+      String(bucket.maxNano),
+      String(bucket.needNano),
+      String(bucket.fallbackNano),
+      String(bucket.minNano),
+      bucket.soft ? "1" : "0",
+      compare && bucket.periodEnd !== undefined ? endText(bucket.periodEnd) : "*",
+    ]),
+  ];
+}
+
+function endText(date: Date | null): string {
   return date === null ? "" : String(date.getTime());
 }
 

@@ -12,7 +12,7 @@
 
 const SHARED = `
 local state, holds, amounts = KEYS[1], KEYS[2], KEYS[3]
-local KEEP_MS = 86400000
+local KEEP_MS, DOUBT_MS = 86400000, 60000
 local function clock()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -51,10 +51,13 @@ local function count(now, rc, rp, tc, tp)
   local window = math.floor(now / 60000)
   redis.call('HSET', state, 'rw', text(window), 'rc', text(rc), 'rp', text(rp), 'tc', text(tc), 'tp', text(tp))
 end
--- What is known here may be behind the store: the next admission reads it again.
+-- What is known here may be behind the store: the next admission reads it again, also when a reading is on its
+-- way now. Nothing is kept for longer than that of a customer of whom nothing is known.
 local function doubt()
+  local known = redis.call('EXISTS', state) == 1
   redis.call('HDEL', state, 'seeded')
   redis.call('HINCRBY', state, 'doubts', 1)
+  if not known then redis.call('PEXPIRE', state, DOUBT_MS) end
 end
 local function doubts() return redis.call('HGET', state, 'doubts') or '0' end
 local function keep()
@@ -74,8 +77,8 @@ const ADMIT = `${SHARED}
 local now = clock()
 local dead = redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(dead) do release(id) end
--- What a dead process had charged it could not report: the store knows.
-if #dead > 0 then doubt() end
+-- What a dead process had charged it could not report: the store knows. A reading that is on its way came after.
+if #dead > 0 and redis.call('HGET', state, 'seeded') == '1' then doubt() end
 local first = 6
 if ARGV[first] and redis.call('HGET', state, 'seeded') ~= '1' then return { 'seed', doubts() } end
 
@@ -145,7 +148,8 @@ if tonumber(ARGV[3]) > 0 then
   count(now, rc, rp, tc + tonumber(ARGV[3]), tp)
 end
 for i = 6 + buckets * 3, #ARGV do release(ARGV[i]) end
-keep()
+-- Of a customer who has nothing here but a doubt, that need not be kept.
+if redis.call('HLEN', state) > 1 or mode ~= 'doubt' then keep() end
 return 1
 `;
 

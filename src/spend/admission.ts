@@ -1,34 +1,10 @@
 import { withDeadline } from "../lib/deadline.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import type { Account } from "./account.ts";
-import { commitArgs, endText, type Hold, HOLD_MS, keysOf, renewArgs, seedArgs } from "./admission-args.ts";
+import { admitArgs, commitArgs, type Hold, keysOf, renewArgs, seedArgs } from "./admission-args.ts";
+import type { Bucket, CallLimits } from "./call-limits.ts";
 import type { Charge } from "./charge.ts";
 import type { Committed } from "./commit-charges.ts";
-
-/** One limit of spend that a call must fit under. */
-export interface Bucket {
-  /** "" is the budget itself, "model:<name>" the limit of one model. */
-  readonly name: string;
-  readonly maxNano: bigint;
-  readonly needNano: bigint;
-  readonly fallbackNano: bigint;
-  readonly minNano: bigint;
-  /** Admitted while anything is left; nothing is held. */
-  readonly soft: boolean;
-  /**
-   * When the period ends by the terms of this process; null = never. What Redis knows by other terms is read
-   * from the store again. Absent = nothing is compared.
-   */
-  readonly periodEnd?: Date | null;
-}
-
-/** Everything that limits one call of a customer. */
-export interface CallLimits {
-  readonly rpm: number | null;
-  readonly tpm: number | null;
-  readonly parallel: number | null;
-  readonly buckets: readonly Bucket[];
-}
 
 export type Verdict =
   | {
@@ -54,6 +30,12 @@ export type Verdict =
     }
   /** Redis did not answer: nothing is known. */
   | { readonly kind: "unknown" };
+
+interface LimitedCall {
+  readonly requestId: string;
+  readonly customerId: string;
+  readonly limits: CallLimits;
+}
 
 /** Redis as admission needs it: the scripts of `ADMISSION_SCRIPTS`, and a word to the other processes. */
 export interface AdmissionRedis {
@@ -101,40 +83,40 @@ export class Admission {
 
   /** Asks for one call. An admitted one must be committed, released or left to die with this process. */
   async admit(requestId: string, customerId: string, limits: CallLimits): Promise<Verdict> {
-    const number = (limit: number | null): string => String(limit ?? -1);
-    const argsFor = (compare: boolean): string[] => [
-      requestId,
-      String(HOLD_MS),
-      number(limits.parallel),
-      number(limits.rpm),
-      number(limits.tpm),
-      ...limits.buckets.flatMap((bucket) => [
-        bucket.name,
-        String(bucket.maxNano),
-        String(bucket.needNano),
-        String(bucket.fallbackNano),
-        String(bucket.minNano),
-        bucket.soft ? "1" : "0",
-        compare && bucket.periodEnd !== undefined ? endText(bucket.periodEnd) : "*",
-      ]),
-    ];
+    const asked = this.#ask({ requestId, customerId, limits });
     try {
-      for (let tries = 0; tries < SEED_TRIES; tries++) {
-        // Once it has been read from the store, that is what counts, also where terms are not agreed on yet.
-        const answer = (await this.#run("admit", customerId, argsFor(tries === 0))) as string[];
-        if (answer[0] !== "seed") return this.#verdict(answer, { requestId, customerId, limits });
-        await this.#seedOnce(customerId, answer[1] ?? "0");
-      }
+      return await withDeadline(asked, ANSWER_MS);
     } catch (error) {
       this.#deps.log.warn({ requestId, ...errorFields(error) }, "admission.unavailable");
-      // Redis may have admitted it all the same, and nobody would ever use that hold.
+      // An answer that comes too late, here or at Redis, holds for a call that nobody makes any more.
+      asked.then(
+        () => this.release(requestId),
+        () => {},
+      );
       this.#background(this.#run("settle", customerId, ["release", "0", "0", "0", "0", requestId]));
+      return { kind: "unknown" };
     }
+  }
+
+  async #ask(call: LimitedCall): Promise<Verdict> {
+    const { requestId, customerId, limits } = call;
+    let compare = true;
+    for (let tries = 0; tries < SEED_TRIES; tries++) {
+      const answer = (await this.#run(
+        "admit",
+        customerId,
+        admitArgs(requestId, limits, compare),
+      )) as string[];
+      if (answer[0] !== "seed") return this.#verdict(answer, call);
+      // Once it has been read from the store, that is what counts, also where terms are not agreed on yet; a
+      // reading that had begun before may have been by other terms.
+      compare = await this.#seedOnce(customerId, answer[1] ?? "0");
+    }
+    this.#deps.log.warn({ requestId, customerId }, "admission.unsettled");
     return { kind: "unknown" };
   }
 
-  #verdict(answer: string[], call: { requestId: string; customerId: string; limits: CallLimits }): Verdict {
-    const { requestId, customerId, limits } = call;
+  #verdict(answer: string[], { requestId, customerId, limits }: LimitedCall): Verdict {
     const [kind, ...rest] = answer;
     if (kind === "ok") {
       const [granted = "0", spent = "0", held = "0"] = rest;
@@ -245,13 +227,16 @@ export class Admission {
     this.#background(this.#run("settle", customerId, ["doubt", "0", "0", "0", "0"]));
   }
 
-  /** All calls of a customer that find Redis empty at once wait for one reading of the store. */
-  async #seedOnce(customerId: string, doubts: string): Promise<void> {
+  /**
+   * All calls of a customer that find Redis empty at once wait for one reading of the store; true for those
+   * that did not begin it.
+   */
+  async #seedOnce(customerId: string, doubts: string): Promise<boolean> {
     const running = this.#seeding.get(customerId);
-    if (running !== undefined) return running;
-    const seeding = this.#seed(customerId, doubts).finally(() => this.#seeding.delete(customerId));
+    const seeding = running ?? this.#seed(customerId, doubts).finally(() => this.#seeding.delete(customerId));
     this.#seeding.set(customerId, seeding);
-    return seeding;
+    await seeding;
+    return running !== undefined;
   }
 
   /**

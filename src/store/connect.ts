@@ -68,7 +68,7 @@ export function connectStore(options: ConnectOptions): Store {
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     maxPoolSize: 32,
   });
-  const named = /^[^/]*\/\/[^/]*\/([^?]*)/.exec(options.url)?.[1] ?? "";
+  const named = /^[^/]*\/\/[^/?]*\/([^?]*)/.exec(options.url)?.[1] ?? "";
   const db = client.db(options.database ?? (named || DEFAULT_DATABASE));
   return {
     client,

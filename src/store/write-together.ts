@@ -26,7 +26,10 @@ export class WriteRefusedError extends Error {
   }
 }
 
+const INVALID_BSON = 22;
 const OBJECT_TOO_LARGE = 10_334;
+/** The driver has no class of its own for it. */
+const TOO_LARGE = /exceeds the max bson object size/;
 
 export function insertsInto<T extends Document>(
   { namespace }: Collection<T>,
@@ -56,8 +59,9 @@ export function updatesOf<T extends Document>(
 
 /**
  * Sends writes to several collections as one command of a transaction: one round trip instead of one for each
- * collection, while others wait for what the transaction has locked. Throws WriteRefusedError for the first
- * write that was refused, and the driver's own error when the command failed as a whole.
+ * collection, while others wait for what the transaction has locked. Ends at the first write that is refused, with
+ * WriteRefusedError; throws the driver's own error when the command failed as a whole. Fields that are undefined
+ * are left out.
  */
 export async function writeTogether(
   { client }: Store,
@@ -66,21 +70,21 @@ export async function writeTogether(
 ): Promise<void> {
   if (writes.length === 0) return;
   try {
-    await client.bulkWrite(writes, { session, ordered: false });
+    await client.bulkWrite(writes, { session, ordered: true });
   } catch (error) {
     throw reasonOf(error);
   }
 }
 
-/** The driver wraps the server's answer, and what cannot be sent at all. */
-function reasonOf(error: unknown): unknown {
+/** What the driver has wrapped: the server's answer, or why it could not send a write. */
+export function reasonOf(error: unknown): unknown {
   if (error instanceof MongoClientBulkWriteError) {
     const [refused] = error.writeErrors.values();
     if (refused !== undefined) return new WriteRefusedError(refused.message, refused.code, { cause: error });
     return error.cause instanceof MongoError ? error.cause : error;
   }
-  if (error instanceof MongoInvalidArgumentError) {
-    return error.cause ?? new WriteRefusedError(error.message, OBJECT_TOO_LARGE, { cause: error });
-  }
-  return error;
+  if (!(error instanceof MongoInvalidArgumentError)) return error;
+  if (error.cause !== undefined) return new WriteRefusedError(error.message, INVALID_BSON, { cause: error });
+  if (!TOO_LARGE.test(error.message)) return error;
+  return new WriteRefusedError(error.message, OBJECT_TOO_LARGE, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,7 +8,9 @@ import { freePort, LOOPBACK } from "../embedded/child.ts";
 import { findMongod, startMongod } from "../embedded/mongod.ts";
 import { startRedis } from "../embedded/redis-server.ts";
 import type { EmbeddedServer } from "../embedded/child.ts";
+import { ConfigError } from "../config/config-error.ts";
 import type { Log } from "../lib/log.ts";
+import { OLDEST_MONGODB } from "../lib/mongodb-version.ts";
 import { type Running } from "./keep-running.ts";
 import { stopChild } from "./node-child.ts";
 
@@ -23,10 +26,13 @@ const START_TRIES = 10;
 const START_WAIT_MS = 500;
 const STORE_PROCESS = path.join(import.meta.dirname, "..", "embedded", "store-process.ts");
 
-/** The store where no MONGODB_URL is set: a `mongod` on PATH, else the embedded one. */
+/**
+ * The store where no MONGODB_URL is set: where data is already, else a `mongod` on PATH, else the embedded one.
+ * Throws ConfigError for data of a mongod when there is none to read it.
+ */
 export async function storeService(dataDir: string, log: Log): Promise<Service> {
   const port = await freePort(LOOPBACK);
-  if (findMongod() !== null) {
+  if (chooseStore(dataDir) === "mongod") {
     return {
       name: "mongod",
       url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
@@ -38,6 +44,19 @@ export async function storeService(dataDir: string, log: Log): Promise<Service> 
     url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
     start: () => startWhenFree(() => startStore(path.join(dataDir, "store"), port, log)),
   };
+}
+
+/** What was started on one kind goes on with it, whatever is installed later: the other would begin anew. */
+export function chooseStore(dataDir: string): "mongod" | "store" {
+  const isFound = findMongod() !== null;
+  const folder = path.join(dataDir, "mongo");
+  if (!existsSync(path.join(folder, "WiredTiger"))) {
+    return isFound && !existsSync(path.join(dataDir, "store", "store.db")) ? "mongod" : "store";
+  }
+  if (isFound) return "mongod";
+  throw new ConfigError("environment", [
+    `DATA_DIR has the data of a mongod in ${folder}, and no mongod of ${OLDEST_MONGODB}.0 or newer is on PATH; install one, or move that folder away to begin anew`,
+  ]);
 }
 
 /** Redis where no REDIS_URL is set. */

@@ -167,13 +167,13 @@ test("the first calls of an unknown customer share the default tier", LONG, asyn
   await expectVerified(stack.dataDir);
 });
 
-// Timeline  Redis does nothing for two seconds, as when its disk is slow; a customer with a budget calls meanwhile.
+// Timeline  Redis does nothing for a moment, as when its disk is slow; a customer with a budget calls meanwhile.
 // Proves    that is no reason to refuse: the calls wait, and still no more are admitted than fit.
 test("while Redis waits for its disk, calls wait, too", LONG, async () => {
   await must("/customer/new", { user_id: ada, max_budget: 1 });
   await stack.kill("redis", "SIGSTOP");
   const calls = Array.from({ length: 20 }, () => outcome(ada, {}));
-  await pause(2000);
+  await pause(1500);
   await stack.kill("redis", "SIGCONT");
   const outcomes = await Promise.all(calls);
   expect(outcomes.filter((one) => one === "200")).toHaveLength(10);

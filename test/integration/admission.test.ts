@@ -1,10 +1,12 @@
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Account, NEW_ACCOUNT } from "../../src/spend/account.ts";
-import { Admission, type CallLimits, type Verdict } from "../../src/spend/admission.ts";
+import { Admission, type Verdict } from "../../src/spend/admission.ts";
+import type { CallLimits } from "../../src/spend/call-limits.ts";
 import { createAdmissionRedis } from "../../src/spend/admission-redis.ts";
 import type { Charge } from "../../src/spend/charge.ts";
 import { openTestRedis } from "../support/test-redis.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const USD = 1_000_000_000n;
@@ -218,6 +220,78 @@ test("the holds of a dead process expire, and the store is asked what it had cha
   await redis.zadd(key!, Date.now() - 1, id);
   expect((await alive.admit(nextId(), "ada", call)).kind).toBe("over_budget");
   await admitted(alive, limits({ max: USD, need: USD / 2n }));
+});
+
+test("holds that expire while the store is read do not make it be read again", async () => {
+  const dead = open();
+  const call = limits({ max: 9n * USD, need: USD });
+  const ids = [await admitted(dead, call), await admitted(dead, call)];
+  const [key] = await redis.keys("spendhook:*:holds");
+  const expire = (id: string): Promise<unknown> => redis.zadd(key!, Date.now() - 1, id);
+  const other = new Admission({
+    redis: createAdmissionRedis(redis, () => {}),
+    loadAccount: () => new Promise(() => {}),
+    log: quiet,
+  });
+  let reads = 0;
+  const alive = new Admission({
+    redis: createAdmissionRedis(redis, () => {}),
+    loadAccount: async () => {
+      reads++;
+      await expire(ids[1]!);
+      // Its asking ends the hold; its reading of the store takes longer than this one.
+      void other.admit(nextId(), "ada", call);
+      await waitUntil("the hold to be gone", async () => (await redis.zscore(key!, ids[1]!)) === null);
+      return NEW_ACCOUNT;
+    },
+    log: quiet,
+  });
+  await expire(ids[0]!);
+  await admitted(alive, call);
+  expect(reads).toBe(1);
+});
+
+test("a doubt about a customer without limits leaves nothing for long", async () => {
+  const one = open();
+  one.forget("nobody");
+  one.forget("nobody");
+  await waitUntil("the doubt", async () => (await redis.keys("spendhook:*")).length > 0);
+  const [key] = await redis.keys("spendhook:*:state");
+  await waitUntil("both", async () => (await redis.hget(key!, "doubts")) === "2");
+  expect(await redis.pttl(key!)).toBeLessThanOrEqual(60_000);
+  expect(await redis.pttl(key!)).toBeGreaterThan(0);
+});
+
+test("a call that was given up on holds nothing, however late its answer comes", async () => {
+  const answers = [Promise.withResolvers<unknown>(), Promise.withResolvers<unknown>()];
+  const asked = answers.map(({ promise }) => promise);
+  const sent: string[][] = [];
+  const late = new Admission({
+    redis: {
+      run: (script, _keys, args) => {
+        sent.push([script, ...args]);
+        return script === "admit" ? asked.shift()! : Promise.resolve(1);
+      },
+      askForHolds: () => {},
+    },
+    loadAccount: () => Promise.resolve(null),
+    log: quiet,
+  });
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const verdict = late.admit("req_late", "ada", limits({ max: USD }));
+  await vi.advanceTimersByTimeAsync(6000);
+  answers[0]?.resolve(["seed", "0"]);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(await verdict).toEqual({ kind: "unknown" });
+  const before = sent.length;
+  answers[1]?.resolve(["ok", "1", "0", "0"]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(sent.slice(before).map(([script, mode, , , , , id]) => [script, mode, id])).toEqual([
+    ["settle", "release", "req_late"],
+  ]);
+  await late.renew();
+  expect(sent.filter(([script]) => script === "renew")).toEqual([]);
 });
 
 test("what is held can be read: of living holds, and of the budget only", async () => {

@@ -29,8 +29,6 @@ const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}
 /** The shortest that an endpoint may have: a dead worker's claims lapse after ten seconds more. */
 const TIMEOUT_MS = 5000;
 const KEEP_MS = 86_400_000;
-/** The log's number for an error. */
-const ERROR_LEVEL = 50;
 
 /** A worker of ours in a process of its own. */
 export class WorkerProcess {
@@ -42,10 +40,11 @@ export class WorkerProcess {
     this.#child = child;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running = promise;
+    // Who has ended already need not be waited for.
+    child.once("exit", () => resolve());
     createInterface(child.stdout!).on("line", (line) => {
-      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
-      if (msg.endsWith(".running")) resolve();
-      if (level >= ERROR_LEVEL) process.stderr.write(`${line}\n`);
+      if (/"msg":"[^"]*\.running"/.test(line)) resolve();
+      if (/^\{"level":[56]0/.test(line)) process.stderr.write(`${line}\n`);
     });
   }
 
@@ -65,6 +64,9 @@ export class WorkerProcess {
   async stop(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     // Before that nobody listens, and the signal just ends it.
     await this.#running;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      throw new Error(`It had ended by itself: ${this.#child.exitCode ?? this.#child.signalCode}`);
+    }
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { configForPort, findMongod, mongodArguments } from "../../src/embedded/mongod.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { configForPort, mongodArguments } from "../../src/embedded/mongod.ts";
 import { redisArguments } from "../../src/embedded/redis-server.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -314,20 +314,6 @@ test("mongod listens on loopback as a member of the replica set", () => {
   expect(mongodArguments({ folder: "/data/mongo", port: 7000 })).toEqual(
     "--dbpath /data/mongo --port 7000 --bind_ip 127.0.0.1 --replSet rs0 --nounixsocket".split(" "),
   );
-});
-
-test.each([
-  ["8.0.17", "mongod"],
-  ["10.2.0", "mongod"],
-  ["7.0.14", null],
-  ["something of its own", "mongod"],
-])("a mongod on PATH that says %s: %s", (version, found) => {
-  const folder = mkdtempSync(join(tmpdir(), "spendhook-mongod-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  onTestFinished(() => void vi.unstubAllEnvs());
-  writeFileSync(join(folder, "mongod"), `#!/bin/sh\necho "db version v${version}"\n`, { mode: 0o755 });
-  vi.stubEnv("PATH", `${folder}${delimiter}${process.env["PATH"]}`);
-  expect(findMongod()).toBe(found);
 });
 
 test("a replica set keeps its configuration on the same port and is moved to another one", () => {

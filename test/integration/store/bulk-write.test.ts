@@ -113,7 +113,7 @@ test("in a transaction nothing is written when one operation fails", async () =>
 });
 
 test("what is not one is refused", async () => {
-  const { names } = twoCollections();
+  const { a, names } = twoCollections();
   const admin = database.client.db("admin");
   const insert = { insert: 0, document: { _id: 1 } };
   const nsInfo = [{ ns: names.a }];
@@ -122,6 +122,18 @@ test("what is not one is refused", async () => {
     codeName: "Unauthorized",
   });
   expect((await refused({ ops: [], nsInfo })).ok).toBe(0);
+  for (const wrong of [
+    { insert: 1, document: { _id: 2 } },
+    { insert: 0 },
+    { delete: 0, multi: true },
+    { update: 0, updateMods: { $set: { n: 1 } } },
+    { update: 0, filter: {}, updateMods: { $set: { n: 1 } }, multi: "yes" },
+    { drop: 0 },
+  ]) {
+    expect((await refused({ ops: [insert, wrong], nsInfo })).ok).toBe(0);
+  }
+  // What came before it was not done, either.
+  expect(await a.countDocuments()).toBe(0);
   expect((await refused({ ops: [insert], nsInfo: [{ ns: "nodatabase" }] })).codeName).toBe(
     "InvalidNamespace",
   );

@@ -23,16 +23,22 @@ export const BULK_WRITE: Command = {
   inTransaction: true,
   options: ["ops", "nsInfo", "ordered", "errorsOnly", "bypassDocumentValidation"],
   run: (context) => {
+    const { body } = context;
     if (context.database !== "admin") {
       throw new StoreError("Unauthorized", "bulkWrite may only be run against the admin database.");
     }
-    const namespaces = statementsOf(context.body, "nsInfo").map(readNamespace);
+    const namespaces = statementsOf(body, "nsInfo").map(readNamespace);
+    const operations = statementsOf(body, "ops");
+    // Nothing is done when one of them makes no sense.
+    const runs = operations.map((operation) => readOperation(namespaces, operation));
     const counts = { nInserted: 0, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 };
     const results: Document[] = [];
-    const errors = runStatements(context.body, statementsOf(context.body, "ops"), (operation, idx) => {
-      const { result, ...done } = runOperation(context, namespaces, operation);
+    // The first error ends a transaction, and with it all that would follow.
+    const ordered = context.transaction !== null || body["ordered"] !== false;
+    const errors = runStatements({ ordered }, operations, (_operation, idx) => {
+      const { result, ...done } = runs[idx]?.(context) ?? { result: {} };
       for (const [name, count] of Object.entries(done)) counts[name as keyof typeof counts] += count;
-      if (context.body["errorsOnly"] !== true) results.push({ ok: 1, idx, ...result });
+      if (body["errorsOnly"] !== true) results.push({ ok: 1, idx, ...result });
     });
     for (const { index, ...error } of errors) results.push({ ok: 0, idx: Number(index), n: 0, ...error });
     const firstBatch = results.toSorted((a, b) => Number(a["idx"]) - Number(b["idx"]));
@@ -56,51 +62,67 @@ function readNamespace(info: Document): string {
   return String(namespace);
 }
 
-function runOperation(context: WriteContext, namespaces: readonly string[], operation: Document): Done {
+type Run = (context: WriteContext) => Done;
+
+/** What an operation does; throws for one that makes no sense. */
+function readOperation(namespaces: readonly string[], operation: Document): Run {
   const kind = Object.keys(operation)[0] ?? "";
+  const read = KINDS[kind];
+  if (read === undefined) {
+    throw new StoreError("FailedToParse", `BulkWrite ops entry has an unknown operation: ${kind}`);
+  }
   const index = toSafeInteger(operation[kind], kind);
   const namespace = namespaces[index];
   if (namespace === undefined) {
     throw new StoreError("BadValue", `BulkWrite ops entry has an invalid nsInfo index: ${index}`);
   }
-  switch (kind) {
-    case "insert": {
-      checkFields("an insert", operation, INSERT_FIELDS);
-      insertDocument(context.view, context.view.ensure(namespace), readDocument(operation));
+  return read(namespace, operation);
+}
+
+const KINDS: Readonly<Record<string, (namespace: string, operation: Document) => Run>> = {
+  insert: (namespace, operation) => {
+    checkFields("an insert", operation, INSERT_FIELDS);
+    const document = documentOf(operation, "document");
+    return ({ view }) => {
+      insertDocument(view, view.ensure(namespace), document);
       return { nInserted: 1, result: { n: 1 } };
-    }
-    case "update": {
-      checkFields("an update", operation, UPDATE_FIELDS);
-      return runUpdate(context, namespace, operation);
-    }
-    case "delete": {
-      checkFields("a delete", operation, DELETE_FIELDS);
-      const multi = operation["multi"] === true;
-      const nDeleted = deleteRows(context, namespace, { filter: operation["filter"], multi });
+    };
+  },
+  update: (namespace, operation) => {
+    checkFields("an update", operation, UPDATE_FIELDS);
+    const statement = {
+      filter: documentOf(operation, "filter"),
+      update: operation["updateMods"],
+      arrayFilters: operation["arrayFilters"],
+      multi: flagOf(operation, "multi"),
+      upsert: flagOf(operation, "upsert"),
+    };
+    return (context) => {
+      const { matched, modified, upserted } = updateRows(context, namespace, statement);
+      if (upserted === null) {
+        return { nMatched: matched, nModified: modified, result: { n: matched, nModified: modified } };
+      }
+      return { nUpserted: 1, result: { n: 1, nModified: 0, upserted: { _id: upserted["_id"] as unknown } } };
+    };
+  },
+  delete: (namespace, operation) => {
+    checkFields("a delete", operation, DELETE_FIELDS);
+    const how = { filter: documentOf(operation, "filter"), multi: flagOf(operation, "multi") };
+    return (context) => {
+      const nDeleted = deleteRows(context, namespace, how);
       return { nDeleted, result: { n: nDeleted } };
-    }
-    default:
-      throw new StoreError("FailedToParse", `BulkWrite ops entry has an unknown operation: ${kind}`);
-  }
+    };
+  },
+};
+
+function documentOf(operation: Document, field: string): Document {
+  const value: unknown = operation[field];
+  if (isDocument(value)) return value;
+  throw new StoreError("TypeMismatch", `BulkWrite ops entry needs a document '${field}'`);
 }
 
-function readDocument(operation: Document): Document {
-  const document: unknown = operation["document"];
-  if (isDocument(document)) return document;
-  throw new StoreError("TypeMismatch", "BulkWrite insert needs a document");
-}
-
-function runUpdate(context: WriteContext, namespace: string, operation: Document): Done {
-  const { matched, modified, upserted } = updateRows(context, namespace, {
-    filter: operation["filter"],
-    update: operation["updateMods"],
-    arrayFilters: operation["arrayFilters"],
-    multi: operation["multi"] === true,
-    upsert: operation["upsert"] === true,
-  });
-  if (upserted === null) {
-    return { nMatched: matched, nModified: modified, result: { n: matched, nModified: modified } };
-  }
-  const result = { n: 1, nModified: 0, upserted: { _id: upserted["_id"] as unknown } };
-  return { nUpserted: 1, result };
+function flagOf(operation: Document, field: string): boolean {
+  const value: unknown = operation[field] ?? false;
+  if (typeof value === "boolean") return value;
+  throw new StoreError("TypeMismatch", `BulkWrite ops entry needs a boolean '${field}'`);
 }
