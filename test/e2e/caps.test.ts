@@ -59,9 +59,20 @@ beforeEach(() => {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function post(path: string, body: object, baseUrl = stack.baseUrl): Promise<Response> {
+interface Way {
+  /** Of another proxy. */
+  readonly baseUrl?: string | undefined;
+  readonly signal?: AbortSignal | null;
+}
+
+async function post(
+  path: string,
+  body: object,
+  { baseUrl = stack.baseUrl, signal = null }: Way = {},
+): Promise<Response> {
   const answer = await fetch(`${baseUrl}${path}`, {
     method: "POST",
+    signal,
     headers: { authorization: `Bearer ${MASTER_KEY}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
@@ -73,7 +84,7 @@ async function must(path: string, body: object): Promise<void> {
   expect([answer.status, path]).toEqual([200, path]);
 }
 
-function call(user: string, more: object = {}, baseUrl?: string): Promise<Response> {
+function call(user: string, more: object = {}, way: Way = {}): Promise<Response> {
   const body = {
     model: "fixed",
     user,
@@ -81,13 +92,13 @@ function call(user: string, more: object = {}, baseUrl?: string): Promise<Respon
     messages: [{ role: "user", content: "Hi" }],
     ...more,
   };
-  return post("/v1/chat/completions", body, baseUrl);
+  return post("/v1/chat/completions", body, way);
 }
 
 /** Status and error type of a call, its body read to the end; null when the connection broke. */
 async function outcome(user: string, more: object, baseUrl?: string): Promise<string> {
   try {
-    const answer = await call(user, more, baseUrl);
+    const answer = await call(user, more, { baseUrl });
     const text = await answer.text();
     if (answer.status === 200) return "200";
     const { error } = JSON.parse(text) as { error: { type: string } };
@@ -167,17 +178,24 @@ test("the first calls of an unknown customer share the default tier", LONG, asyn
   await expectVerified(stack.dataDir);
 });
 
-// Timeline  Redis does nothing for a moment, as when its disk is slow; a customer with a budget calls meanwhile.
-// Proves    that is no reason to refuse: the calls wait, and still no more are admitted than fit.
+// Timeline  Redis does nothing for a moment, as when its disk is slow; a customer with a budget calls meanwhile,
+//           also one that does not wait.
+// Proves    that is no reason to refuse: the calls wait, and still no more are admitted than fit; who has left is
+//           not served, and does not pay.
 test("while Redis waits for its disk, calls wait, too", LONG, async () => {
   await must("/customer/new", { user_id: ada, max_budget: 1 });
+  await must("/customer/new", { user_id: "impatient", max_budget: 1 });
   await stack.kill("redis", "SIGSTOP");
+  await expect(call("impatient", {}, { signal: AbortSignal.timeout(300) })).rejects.toThrow("aborted");
   const calls = Array.from({ length: 20 }, () => outcome(ada, {}));
   await pause(1500);
   await stack.kill("redis", "SIGCONT");
   const outcomes = await Promise.all(calls);
   expect(outcomes.filter((one) => one === "200")).toHaveLength(10);
   expect(new Set(outcomes)).toEqual(new Set(["200", "422 budget_exceeded false"]));
+  expect(upstream.seen).toHaveLength(10);
+  expect(await stack.customer("impatient")).toMatchObject({ spend: 0 });
+  expect(await outcome("impatient", {})).toBe("200");
   await expectVerified(stack.dataDir);
 });
 
@@ -244,7 +262,7 @@ test("streams without a limit of their own never pass the budget", LONG, async (
       const answer = await call(
         ada,
         { model: "open", stream: true, max_tokens: undefined },
-        addresses[number % 2],
+        { baseUrl: addresses[number % 2] },
       );
       const text = await answer.text();
       if (answer.status === 200) texts.push(text);

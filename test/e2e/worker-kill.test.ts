@@ -8,7 +8,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const ROUNDS = 50;
 const MOST_WAITING = 100;
-const PAUSE_MS = 20;
+const PAUSE_MS = 40;
 const HEALED_MS = 90_000;
 const LONG = { timeout: 600_000 };
 
@@ -59,7 +59,7 @@ class ReadyWorker {
   }
 }
 
-/** Charges of some customers of the endpoint `steady`: some hundred a second, and no more than are delivered. */
+/** Charges of some customers of the endpoint `steady`: a hundred a second, and no more than are delivered. */
 class SteadyLoad {
   #running = true;
   readonly #done = this.#run();
