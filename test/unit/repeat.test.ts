@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { repeat } from "../../src/lib/repeat.ts";
+import { repeat, untilDone } from "../../src/lib/repeat.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 test("work that fails goes on; the log has the first failure of a row of them, and its end", async () => {
@@ -33,4 +33,23 @@ test("a stop waits for the run in hand, and no other begins", async () => {
   resolve();
   await stopped;
   expect(runs).toBe(1);
+});
+
+test("a preparation that fails for another reason says so, once for each", async () => {
+  const said: object[] = [];
+  const quiet = { debug: () => {}, info: () => {}, error: () => {} };
+  const failures = ["away", "away", "too old"];
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  const stop = untilDone(
+    () => {
+      const reason = failures.shift();
+      if (reason !== undefined) return Promise.reject(new Error(reason));
+      resolve();
+      return Promise.resolve();
+    },
+    { ...quiet, warn: (fields) => void said.push(fields) },
+  );
+  await done;
+  await stop();
+  expect(said).toEqual([{ error: "Error: away" }, { error: "Error: too old" }]);
 });
