@@ -17,8 +17,8 @@ export default defineConfig({
     passWithNoTests: false,
     reporters: ["default"],
     // Only to end what hangs: nothing here says how fast anything is.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     projects: ["unit", "integration", "e2e", "browser"].map((name) => ({
       extends: true,
       test: { name, include: [`test/${name}/**/*.test.ts`] },

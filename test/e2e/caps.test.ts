@@ -22,7 +22,7 @@ import { MASTER_KEY, type Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const USD = 1_000_000_000n;
-const LONG = { timeout: 240_000 };
+const LONG = { timeout: 600_000 };
 let scene: Scene;
 let upstream: FakeUpstream;
 let receiver: Receiver;

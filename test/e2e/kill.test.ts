@@ -13,7 +13,7 @@ import { waitUntil } from "../support/wait-until.ts";
 const ROUNDS = 20;
 const CLIENTS = 16;
 const CUSTOMERS = Array.from({ length: 8 }, (_, index) => `customer-${index}`);
-const LONG = { timeout: 240_000 };
+const LONG = { timeout: 600_000 };
 
 let receiver: Receiver;
 let stack: Stack;

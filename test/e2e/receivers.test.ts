@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<string, (stack: Stack) => Example>> = {
 const WEBHOOK_SETTINGS = { breaker_seconds: 1, retry_seconds: Array.from({ length: 50 }, () => 1) };
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
-const HEALED_MS = 60_000;
+const HEALED_MS = 120_000;
 
 let scene: Scene | undefined;
 let stack: Stack;

@@ -9,7 +9,7 @@ import { waitUntil } from "../support/wait-until.ts";
 const ROUNDS = 50;
 const MOST_WAITING = 100;
 const PAUSE_MS = 40;
-const HEALED_MS = 90_000;
+const HEALED_MS = 120_000;
 const LONG = { timeout: 600_000 };
 
 /** What a worker says to the store when it claims deliveries: it alone writes until when. */

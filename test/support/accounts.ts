@@ -6,7 +6,7 @@ import { runVerify, type Stack } from "./stack.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Longer than a dead worker's claim on a delivery and a pass of the sweep. */
-const HEALED_MS = 60_000;
+const HEALED_MS = 120_000;
 
 /**
  * Waits until the ledger has every paid call, then compares: each paid call is there once at its exact

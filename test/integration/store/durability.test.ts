@@ -104,7 +104,7 @@ describe("a store killed with SIGKILL under load", () => {
       await kill(again.child);
     }
     expect(acknowledged.length).toBeGreaterThanOrEqual(600);
-  }, 120_000);
+  }, 300_000);
 
   async function verify(url: string, acknowledged: readonly string[], sum: number): Promise<void> {
     const client = new MongoClient(url, { promoteLongs: false });

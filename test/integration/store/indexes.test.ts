@@ -167,7 +167,7 @@ describe("a TTL index", () => {
       "none",
       "text",
     ]);
-  }, 140_000);
+  }, 300_000);
 });
 
 describe("collections", () => {
