@@ -28,15 +28,14 @@ export const BULK_WRITE: Command = {
       throw new StoreError("Unauthorized", "bulkWrite may only be run against the admin database.");
     }
     const namespaces = statementsOf(body, "nsInfo").map(readNamespace);
-    const operations = statementsOf(body, "ops");
     // Nothing is done when one of them makes no sense.
-    const runs = operations.map((operation) => readOperation(namespaces, operation));
+    const runs = statementsOf(body, "ops").map((operation) => readOperation(namespaces, operation));
     const counts = { nInserted: 0, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 };
     const results: Document[] = [];
     // The first error ends a transaction, and with it all that would follow.
     const ordered = context.transaction !== null || body["ordered"] !== false;
-    const errors = runStatements({ ordered }, operations, (_operation, idx) => {
-      const { result, ...done } = runs[idx]?.(context) ?? { result: {} };
+    const errors = runStatements({ ordered }, runs, (run, idx) => {
+      const { result, ...done } = run(context);
       for (const [name, count] of Object.entries(done)) counts[name as keyof typeof counts] += count;
       if (body["errorsOnly"] !== true) results.push({ ok: 1, idx, ...result });
     });
@@ -67,7 +66,7 @@ type Run = (context: WriteContext) => Done;
 /** What an operation does; throws for one that makes no sense. */
 function readOperation(namespaces: readonly string[], operation: Document): Run {
   const kind = Object.keys(operation)[0] ?? "";
-  const read = KINDS[kind];
+  const read = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
   if (read === undefined) {
     throw new StoreError("FailedToParse", `BulkWrite ops entry has an unknown operation: ${kind}`);
   }

@@ -5,10 +5,10 @@ import { StoreError, writeError } from "../errors.ts";
  * Runs the statements of one write command. An error ends an ordered batch and is noted in an
  * unordered one; what is not supported at all fails the command.
  */
-export function runStatements(
+export function runStatements<T>(
   body: Document,
-  statements: readonly Document[],
-  run: (statement: Document, index: number) => void,
+  statements: readonly T[],
+  run: (statement: T, index: number) => void,
 ): Document[] {
   const errors: Document[] = [];
   const ordered = body["ordered"] !== false;
