@@ -1,7 +1,8 @@
 /**
  * The steps that must be atomic, as Lua for Redis. One customer has three keys, in one hash slot:
  *
- *   state    hash: seeded, doubts (how often it was found behind), seq; spent:<bucket>, end:<bucket> (epoch ms, "" = never), held:<bucket>;
+ *   state    hash: seeded, doubts (how often it was found behind), seq; spent:<bucket>, held:<bucket>,
+ *            end:<bucket> (epoch ms, "" = never);
  *            rw, rc, rp (this window's number and count, the last one's count), tc, tp (the same for tokens)
  *   holds    sorted set: request id → when it expires (epoch ms, +inf = never)
  *   amounts  hash: request id → JSON [nano-USD as text, bucket …]

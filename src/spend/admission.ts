@@ -102,11 +102,8 @@ export class Admission {
     const { requestId, customerId, limits } = call;
     let compare = true;
     for (let tries = 0; tries < SEED_TRIES; tries++) {
-      const answer = (await this.#run(
-        "admit",
-        customerId,
-        admitArgs(requestId, limits, compare),
-      )) as string[];
+      const args = admitArgs(requestId, limits, compare);
+      const answer = (await this.#deps.redis.run("admit", keysOf(customerId), args)) as string[];
       if (answer[0] !== "seed") return this.#verdict(answer, call);
       // Once it has been read from the store, that is what counts, also where terms are not agreed on yet; a
       // reading that had begun before may have been by other terms.
@@ -233,10 +230,14 @@ export class Admission {
    */
   async #seedOnce(customerId: string, doubts: string): Promise<boolean> {
     const running = this.#seeding.get(customerId);
-    const seeding = running ?? this.#seed(customerId, doubts).finally(() => this.#seeding.delete(customerId));
+    if (running !== undefined) {
+      await running;
+      return true;
+    }
+    const seeding = this.#seed(customerId, doubts).finally(() => this.#seeding.delete(customerId));
     this.#seeding.set(customerId, seeding);
     await seeding;
-    return running !== undefined;
+    return false;
   }
 
   /**
@@ -253,8 +254,8 @@ export class Admission {
   /** What calls in flight hold of these customers' budgets, in their order; null: Redis does not answer. */
   async held(customerIds: readonly string[]): Promise<bigint[] | null> {
     try {
-      const answers = Promise.all(customerIds.map((id) => this.#run("held", id, [])));
-      const sums = await withDeadline(answers, LOOK_MS);
+      const answers = customerIds.map((id) => this.#deps.redis.run("held", keysOf(id), []));
+      const sums = await withDeadline(Promise.all(answers), LOOK_MS);
       return sums.map((sum) => BigInt(String(sum)));
     } catch (error) {
       this.#deps.log.debug(errorFields(error), "admission.held_unknown");
@@ -262,11 +263,7 @@ export class Admission {
     }
   }
 
-  #run(
-    script: "admit" | "settle" | "renew" | "held",
-    customerId: string,
-    args: readonly string[],
-  ): Promise<unknown> {
+  #run(script: "settle" | "renew", customerId: string, args: readonly string[]): Promise<unknown> {
     return withDeadline(this.#deps.redis.run(script, keysOf(customerId), args), ANSWER_MS);
   }
 
