@@ -53,19 +53,20 @@ export function repeat(
  */
 export function untilDone(work: () => Promise<void>, log: Log): () => Promise<void> {
   const stopping = new AbortController();
-  const attempt = async (known: string | null): Promise<void> => {
-    if (stopping.signal.aborted) return;
-    try {
-      await work();
-    } catch (error) {
-      const reason = String(error);
-      if (reason !== known) log.warn(errorFields(error), "start.waiting");
-      // Rejects at once when told to stop; the next attempt then sees it.
-      await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
-      await attempt(reason);
+  const run = async (): Promise<void> => {
+    for (let known: string | null = null; !stopping.signal.aborted;) {
+      try {
+        return await work();
+      } catch (error) {
+        const reason = String(error);
+        if (reason !== known) log.warn(errorFields(error), "start.waiting");
+        known = reason;
+        // Rejects at once when told to stop; the loop then sees it.
+        await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      }
     }
   };
-  const running = attempt(null);
+  const running = run();
   return async () => {
     stopping.abort();
     await running;
