@@ -7,8 +7,8 @@ import { startScene } from "../support/scene.ts";
 import type { Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-/** Less than after which a drain gives up on what still runs: it must end because nothing does. */
-const PATIENCE_MS = 25_000;
+/** Docker's patience between SIGTERM and SIGKILL. */
+const PATIENCE_MS = 10_000;
 
 let upstream: FakeUpstream;
 let receiver: Receiver;
