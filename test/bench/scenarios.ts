@@ -32,6 +32,8 @@ const STREAMS = 128;
 const STREAM_FRAMES = 65;
 const EVENTS_PER_SECOND = 300;
 const SETTLED_MS = 120_000;
+/** Without an event for so long: none is on its way. */
+const QUIET_MS = 300;
 
 /** Rounds of the yardstick and of Spendhook in turn, so that both meet the machine in the same mood. */
 async function interleave<T>(rounds: number, one: (which: "bare" | "spendhook") => Promise<T>) {
@@ -46,15 +48,13 @@ async function interleave<T>(rounds: number, one: (which: "bare" | "spendhook") 
 
 /** Waits until no event is on its way, so that one round does not pay for another. */
 export async function settled(rig: Rig): Promise<void> {
-  let last = -1;
+  let last = { count: -1, atMs: 0 };
   await waitUntil(
     "all events at the receiver",
     async () => {
       const count = await rig.receiver.ask<number>("count");
-      if (count === last) return true;
-      last = count;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      return false;
+      if (count !== last.count) last = { count, atMs: performance.now() };
+      return performance.now() - last.atMs >= QUIET_MS;
     },
     SETTLED_MS,
   );
