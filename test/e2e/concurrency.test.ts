@@ -57,6 +57,6 @@ test.for([
     expect(shown.lifetime_spend).toBe(shown.spend);
     expect(shown.sequence).toBe(bill.calls);
   }
-  await expectDelivered(receiver, rows);
+  await expectDelivered({ stack, receiver }, rows);
   await expectVerified(stack.dataDir);
 });

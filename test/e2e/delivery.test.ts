@@ -64,7 +64,7 @@ test("events wait for a receiver that is down and arrive when it is up again", a
   paid.push(...(await pay("ada", 20)));
   await receiver.open();
 
-  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+  await expectDelivered({ stack, receiver }, await expectChargedOnce(stack, paid));
   const numbers = receiver.accepted.map(({ headers }) => headers["webhook-attempt"]);
   expect(numbers).toContain("2");
   expect(numbers).toContain("1");
@@ -92,7 +92,7 @@ test("a wiped Redis loses no event, neither a new one nor one that waits for its
   await stack.kill("webhooks", "SIGCONT");
 
   const rows = await expectChargedOnce(stack, [...refused, ...unseen]);
-  await expectDelivered(receiver, rows);
+  await expectDelivered({ stack, receiver }, rows);
   expect(receiver.accepted).toHaveLength(rows.length);
   await deliveries({ state: "delivered" }, rows.length);
 });
@@ -137,7 +137,7 @@ test("an event that hangs holds up no other, and arrives at its next attempt", a
   await waitUntil("the other's events", () => receiver.sequencesOf("other").length === 50);
   expect(receiver.sequencesOf("hangs")).toEqual([]);
 
-  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+  await expectDelivered({ stack, receiver }, await expectChargedOnce(stack, paid));
   expect(receiver.attempts).toHaveLength(paid.length + 2);
 });
 
@@ -166,5 +166,5 @@ test("410 disables the endpoint and keeps its events, which arrive when it is re
     response.writeHead(204).end();
   };
   expect((await stack.fetch("/webhook/endpoints/default/resume", { method: "POST" })).status).toBe(200);
-  await expectDelivered(receiver, await expectChargedOnce(stack, paid));
+  await expectDelivered({ stack, receiver }, await expectChargedOnce(stack, paid));
 });

@@ -90,7 +90,7 @@ test("SIGTERM lets a stream end properly, and its charge is kept and told", asyn
   await stack.restart();
   const rows = await readLedger(stack.mongodbUrl, { customerId: "ada" });
   expect(rows).toMatchObject([{ estimated: false, usage: { promptTokens: 11, completionTokens: 2 } }]);
-  await expectDelivered(receiver, rows);
+  await expectDelivered({ stack, receiver }, rows);
 });
 
 test("SIGTERM lets a call that is not streamed end properly, and its charge is kept", async () => {

@@ -48,7 +48,7 @@ async function settle(): Promise<void> {
   await load.stop();
   await ready();
   const rows = await expectChargedOnce(stack, load.paid);
-  await expectDelivered(receiver, rows);
+  await expectDelivered({ stack, receiver }, rows);
   await expectVerified(stack.dataDir);
   expect(await stack.stop()).toEqual({ code: 0, signal: null });
   await expectVerified(stack.dataDir);

@@ -1,7 +1,9 @@
 import { expect } from "vitest";
 import { type LedgerRow, readLedger } from "./ledger-rows.ts";
 import type { Paid } from "./load.ts";
-import { oneTo, type Receiver } from "./receiver.ts";
+import { oneTo } from "./receiver.ts";
+import { describeDeliveries } from "./describe-deliveries.ts";
+import type { Scene } from "./scene.ts";
 import { runVerify, type Stack } from "./stack.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -34,21 +36,24 @@ export async function expectChargedOnce(stack: Stack, paid: readonly Paid[]): Pr
 
 /**
  * Waits until the receiver has accepted every charge, then compares: signed, numbered 1..n per customer,
- * and a duplicate has the same id and the same bytes.
+ * and a duplicate has the same id and the same bytes. What is missing after a long wait is told with all that
+ * the service knows of it.
  */
-export async function expectDelivered(receiver: Receiver, rows: readonly LedgerRow[]): Promise<void> {
-  await waitUntil(
-    "every charge at the receiver",
-    () => {
-      const accepted = new Set(receiver.accepted.map(({ id }) => id));
-      const missing = rows.filter(({ _id }) => !accepted.has(_id));
-      if (missing.length > 0) {
-        throw new Error(`${missing.length} of ${rows.length} are missing, the first is ${missing[0]?._id}`);
-      }
-      return true;
-    },
-    HEALED_MS,
-  );
+export async function expectDelivered(
+  { stack, receiver }: Pick<Scene, "stack" | "receiver">,
+  rows: readonly LedgerRow[],
+): Promise<void> {
+  const missing = (): string[] => {
+    const accepted = new Set(receiver.accepted.map(({ id }) => id));
+    return rows.map(({ _id }) => _id).filter((id) => !accepted.has(id));
+  };
+  try {
+    await waitUntil("every charge at the receiver", () => missing().length === 0, HEALED_MS);
+  } catch (error) {
+    const lost = missing();
+    const known = await describeDeliveries(stack, lost);
+    throw new Error(`${lost.length} of ${rows.length} did not arrive:\n${known}`, { cause: error });
+  }
   expect(receiver.invalid).toEqual([]);
   expect(receiver.changedDuplicates()).toEqual([]);
   const bodies = new Map(rows.map((row) => [row._id, row.body]));
