@@ -1,5 +1,6 @@
 import { type Collection, type Db, MongoClient } from "mongodb";
 import { withDeadline } from "../lib/deadline.ts";
+import { WatchedConnection } from "./watched-connection.ts";
 import type {
   AuditDoc,
   BudgetDoc,
@@ -50,6 +51,11 @@ const SELECTION_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Longer than any statement of ours; a store that hangs past it is treated as gone. */
 const SOCKET_TIMEOUT_MS = 30_000;
+/** So that a statement ends, whatever the others do with their connections. */
+const POOL_TIMEOUT_MS = 10_000;
+
+/** An option that the driver has, but does not tell of. */
+const watched: object = { connectionType: WatchedConnection };
 
 /**
  * Opens the store with acknowledged majority writes. It connects on first use, so a process can start
@@ -66,7 +72,9 @@ export function connectStore(options: ConnectOptions): Store {
     serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
+    waitQueueTimeoutMS: POOL_TIMEOUT_MS,
     maxPoolSize: 32,
+    ...watched,
   });
   const named = /^[^/]*\/\/[^/?]*\/([^?]*)/.exec(options.url)?.[1] ?? "";
   const db = client.db(options.database ?? (named || DEFAULT_DATABASE));
