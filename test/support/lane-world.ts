@@ -37,6 +37,8 @@ export class LaneWorld {
   readonly broken = new Set<string>();
   /** How often lanes asked for something. */
   readonly asked = { endpoint: 0, reads: 0, findDue: 0, claimProbe: 0 };
+  /** How fast the steady clock goes, measured by the timers. */
+  clockRate = 1;
   inFlight = 0;
   mostInFlight = 0;
   workers = 1;
@@ -85,7 +87,7 @@ export class LaneWorld {
 
   /** The lanes of one worker. */
   worker(room: { fast: number; slow: number } = { fast: 100, slow: 100 }): Lanes {
-    const nowMs = (): number => Date.now();
+    const nowMs = (): number => Date.now() * this.clockRate;
     const read = (id: string): Promise<EndpointDoc | null> => {
       this.asked.reads++;
       return this.#call("endpoint", () => this.#endpoints.get(id) ?? null);

@@ -117,8 +117,13 @@ export class Lane {
   }
 
   async #pass(): Promise<void> {
-    while (!this.#stopped && this.#deps.nowMs() >= this.#restUntilMs) {
-      if (this.#waiting.length === 0 && !this.#moreInStore) return;
+    while (!this.#stopped) {
+      if (!this.hasMore) return;
+      const restMs = this.#restUntilMs - this.#deps.nowMs();
+      if (restMs > 0) {
+        this.#wakeIn(restMs);
+        return;
+      }
       const endpoint = await this.#deps.endpoint(this.#endpointId);
       if (this.#stopped) return;
       const begun = endpoint !== null && (await this.#beginOne(endpoint));

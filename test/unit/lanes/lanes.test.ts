@@ -306,6 +306,17 @@ test("a place that its next in line cannot use goes to the one after", async () 
 });
 
 describe("a store that is away", () => {
+  test("a lane goes on by itself, also when its timer ends a little before its clock says so", async () => {
+    world.clockRate = 0.9995;
+    world.add("a", 30);
+    world.broken.add("findDue");
+    world.worker().offer("a", []);
+    await pass(2500);
+    world.broken.clear();
+    await pass(5000);
+    expect(world.pending("a")).toBe(0);
+  });
+
   test.each(["endpoint", "findDue", "attempt", "claimProbe", "open", "close", "pauseUntil", "disable"])(
     "%s: the lane asks rarely, and goes on when it is back",
     async (name) => {
