@@ -7,14 +7,17 @@ import { BEAT_MS, createWorkerCount } from "../queues/worker-count.ts";
 import { USER_AGENT } from "../version.ts";
 import { DeliveryAttempter } from "../webhooks/attempt-delivery.ts";
 import { createBreakerStore } from "../webhooks/breaker-store.ts";
-import { createDeliveryStore } from "../webhooks/delivery-store.ts";
+import { createDeliveryStore, type DeliveryStore } from "../webhooks/delivery-store.ts";
 import { disableEndpoint } from "../webhooks/disable-endpoint.ts";
+import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { createHealthRecorder, HEALTH_FLUSH_MS } from "../webhooks/endpoint-health.ts";
 import { rememberBriefly } from "../webhooks/lanes/endpoint-cache.ts";
 import { type LaneDeps, Lanes } from "../webhooks/lanes/lanes.ts";
 import { Slots } from "../webhooks/lanes/slots.ts";
+import { createLookout, type Lookout } from "../webhooks/lookout.ts";
 import { createPoster } from "../webhooks/post-event.ts";
-import { openEndpoints, openRouter } from "./endpoints.ts";
+import { sweepDeliveries } from "../webhooks/sweep.ts";
+import { type Endpoints, openEndpoints, openRouter } from "./endpoints.ts";
 import { eventPlanner } from "./ledger.ts";
 import { openParts, openQueue, type Parts } from "./parts.ts";
 
@@ -22,6 +25,8 @@ import { openParts, openQueue, type Parts } from "./parts.ts";
 const WORKER_DRAIN_MS = 35_000;
 /** Attempts in flight at once in one worker: to receivers that answer fast, and to those that do not. */
 const ROOM = { fast: 192, slow: 64 } as const;
+
+const LOOK_MS = 1000;
 
 /** A running worker process; `stop` drains it. */
 export interface Worker {
@@ -35,10 +40,22 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   const { redis, queue } = openQueue(parts, { failFast: false });
   const workers = createWorkerCount(redis, parts.newId("wrk"));
   closer.add("beat", repeat({ name: "beat", intervalMs: BEAT_MS, log }, workers.beat));
-  const lanes = openLanes(parts, { queue, workers });
-  const worker = runDeliveryWorker({ connection: redis, offer: lanes.offer.bind(lanes), log });
+  const endpoints = openEndpoints(parts);
+  const deliveries = createDeliveryStore(parts.store, parts.newId);
+  const lanes = openLanes(parts, { queue, workers, endpoints, deliveries });
+  const lookout = openLookout({ endpoints: endpoints.endpoints, deliveries, lanes, log });
+  redis.once("ready", lookout.heard);
+  const worker = runDeliveryWorker({
+    connection: redis,
+    offer: (endpointId, ids) => {
+      lookout.heard();
+      lanes.offer(endpointId, ids);
+    },
+    log,
+  });
   closer.add("worker count", workers.leave);
   closer.add("attempts", () => lanes.stop(), { limitMs: WORKER_DRAIN_MS });
+  closer.add("lookout", repeat({ name: "lookout", intervalMs: LOOK_MS, log }, lookout.lookIfSilent));
   // Closed first: a wake-up that is taken and not followed would be lost to the other workers.
   closer.add("wake-ups", () => worker.close());
   return { stop: () => closer.close() };
@@ -63,17 +80,37 @@ function wakeUps(queue: DeliveryQueue, log: Log): Pick<LaneDeps, "later" | "hand
   };
 }
 
+function openLookout(of: {
+  endpoints: EndpointStore;
+  deliveries: DeliveryStore;
+  lanes: Lanes;
+  log: Log;
+}): Lookout {
+  const { endpoints, deliveries, lanes, log } = of;
+  const wake = (ids: readonly string[]): Promise<void> => {
+    for (const id of ids) lanes.offer(id, []);
+    return Promise.resolve();
+  };
+  const sweep = { endpoints: endpoints.list, deliveries, wake, log, now: () => new Date() };
+  return createLookout({ look: () => sweepDeliveries(sweep), nowMs: () => performance.now() });
+}
+
 function openLanes(
   parts: Parts,
-  { queue, workers }: { queue: DeliveryQueue; workers: { readonly count: number } },
+  wiring: {
+    queue: DeliveryQueue;
+    workers: { readonly count: number };
+    endpoints: Endpoints;
+    deliveries: DeliveryStore;
+  },
 ): Lanes {
   const { config, closer, store, newId, log } = parts;
+  const { queue, workers, deliveries } = wiring;
   const now = (): Date => new Date();
-  const { endpoints, secrets, addresses } = openEndpoints(parts);
+  const { endpoints, secrets, addresses } = wiring.endpoints;
   const router = openRouter(parts, endpoints);
   const poster = createPoster(addresses);
   closer.add("receivers", () => poster.close());
-  const deliveries = createDeliveryStore(store, newId);
   const attempter = new DeliveryAttempter({
     deliveries,
     secrets,
@@ -89,16 +126,14 @@ function openLanes(
   closer.add("health", repeat({ name: "health", intervalMs: HEALTH_FLUSH_MS, log }, health.flush));
   const cached = rememberBriefly(endpoints.find, () => performance.now());
   const { announce } = queue;
+  const breaking = { firstOpenMs: config.webhooks.breakerOpenMs, now };
   const disabling = { store, planner: eventPlanner(config, router), newId, now, announce, log };
   return new Lanes({
     endpoint: cached.get,
     forgetEndpoint: cached.forget,
     attempt: attempter.attempt.bind(attempter),
     findDue: deliveries.findDue,
-    breaker: createBreakerStore(store.collections.endpoints, {
-      firstOpenMs: config.webhooks.breakerOpenMs,
-      now,
-    }),
+    breaker: createBreakerStore(store.collections.endpoints, breaking),
     disable: async (id, reason) => {
       await router.refresh();
       await disableEndpoint(disabling, id, reason);
