@@ -167,6 +167,8 @@ test("by keyboard: the same without a mouse", async () => {
   await typeInto(page, "Customer id", "keyboard-customer");
   await onlyEventsOf(page, "keyboard-customer");
   await press(page, /^spend_tracked, evt_/);
+  // Before it is there, keys still go to the page behind it.
+  await page.getByRole("dialog").waitFor();
   await press(page, "Exact bytes");
   const event = await verifyShownEvent(page);
   await page.keyboard.press("Shift+Tab");
