@@ -74,7 +74,7 @@ export async function admitCall(
   if (verdict.kind !== "admitted") {
     throw refusal(deps, verdict, { customerId, budget });
   }
-  return withCap(call, verdict, { budget, plan: used });
+  return withCap(call, verdict, { budget, plan: used, now: deps.now() });
 }
 
 function refuseUnpriced(
@@ -164,12 +164,14 @@ function isUnlimited({ rpm, tpm, parallel, buckets }: CallLimits): boolean {
 function withCap(
   call: Call,
   verdict: Extract<Verdict, { kind: "admitted" }>,
-  { budget, plan }: { budget: BudgetTerms; plan: HoldPlan | null },
+  { budget, plan, now }: { budget: BudgetTerms; plan: HoldPlan | null; now: Date },
 ): AdmittedCall {
   const remainingNano =
     budget.maxNano === null ? null : budget.maxNano - verdict.spentNano - verdict.heldNano;
-  const whole = plan === null || budget.enforcement === "soft" || verdict.grantedNano >= plan.needNano;
-  if (whole) return { call, cappedTokens: null, remainingNano };
+  // Limits of pace alone have nothing to grant: they say nothing about what an answer may cost.
+  const isMoneyLimited = plan !== null && callLimits(budget, call.model, { plan, now }).buckets.length > 0;
+  const isWhole = !isMoneyLimited || budget.enforcement === "soft" || verdict.grantedNano >= plan.needNano;
+  if (isWhole) return { call, cappedTokens: null, remainingNano };
   const cappedTokens = plan.tokensFor(verdict.grantedNano);
   const request = capAnswer(call.request, cappedTokens, call.deployment.provider);
   return { call: { ...call, request }, cappedTokens, remainingNano };

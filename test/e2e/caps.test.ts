@@ -298,6 +298,26 @@ test(
   },
 );
 
+// Proves    limits of pace say nothing about money: an answer is as long as the caller allows.
+test.each([{ rpm_limit: 60 }, { tpm_limit: 1_000_000 }, { max_parallel_requests: 2 }])(
+  "whoever has %o and no budget gets whole answers",
+  async (limit) => {
+    const paced = Object.keys(limit)[0] ?? "";
+    await must("/customer/new", { user_id: paced, ...limit });
+    for (const asked of [{ max_tokens: undefined }, { max_tokens: 50 }]) {
+      const answer = await call(paced, asked);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("x-spendhook-max-tokens-capped")).toBeNull();
+      await answer.text();
+    }
+    const limits = upstream.seen.map(({ body }) => [body["max_tokens"], body["max_completion_tokens"]]);
+    expect(limits).toEqual([
+      [undefined, undefined],
+      [50, undefined],
+    ]);
+  },
+);
+
 test("a budget of nothing refuses the first call", async () => {
   await must("/customer/new", { user_id: "my-customer-id", max_budget: "0" });
   const answer = await call("my-customer-id");
