@@ -58,7 +58,7 @@ type TooMany =
       readonly kind: "too_many_requests" | "too_many_tokens";
       readonly limit: number;
       readonly used: number;
-      readonly windowEndsInMs: number;
+      readonly retryInMs: number;
     };
 
 /** A customer's pace, in LiteLLM's sentence and headers. */
@@ -72,14 +72,14 @@ export function tooMany(customerId: string, verdict: TooMany, now: Date): AppErr
   }
   const type = verdict.kind === "too_many_requests" ? "requests" : "tokens";
   const remaining = Math.max(0, verdict.limit - verdict.used);
-  const resetAt = new Date(now.getTime() + verdict.windowEndsInMs);
+  const resetAt = new Date(now.getTime() + verdict.retryInMs);
   const told = resetAt.toISOString().slice(0, 19).replace("T", " ");
   return new AppError(
     "rate_limited",
     `Rate limit exceeded for end_user: ${customerId}. Limit type: ${type}. Current limit: ${verdict.limit}, Remaining: ${remaining}. Limit resets at: ${told} UTC`,
     {
       headers: {
-        "retry-after": String(Math.ceil(verdict.windowEndsInMs / 1000)),
+        "retry-after": String(Math.ceil(verdict.retryInMs / 1000)),
         rate_limit_type: type,
         reset_at: told,
       },

@@ -71,7 +71,7 @@ end
 /**
  * ARGV: request id, hold's life in ms, parallel, rpm, tpm limit (-1 = none), then per bucket: name, max,
  * need, fallback, min, soft (0 or 1), the end of its period ("" = never, "*" = not compared). Answers one of
- *   seed, doubts · ok, granted, spent, held · parallel, limit · rpm|tpm, limit, used, ms until the window ends ·
+ *   seed, doubts · ok, granted, spent, held · parallel, limit · rpm|tpm, limit, used, ms until one is admitted ·
  *   budget, bucket, spent, held
  */
 const ADMIT = `${SHARED}
@@ -90,9 +90,21 @@ local passed = (now % 60000) / 60000
 local rc, rp, tc, tp = counts(now)
 local rpm, tpm = tonumber(ARGV[4]), tonumber(ARGV[5])
 local calls, tokens = rp * (1 - passed) + rc, tp * (1 - passed) + tc
-local left = text(60000 - now % 60000)
-if rpm >= 0 and calls + 1 > rpm then return { 'rpm', text(rpm), text(math.floor(calls)), left } end
-if tpm >= 0 and tokens >= tpm then return { 'tpm', text(tpm), text(math.floor(tokens)), left } end
+-- When before * (1 - passed) + current is at most this, if nothing is added: in this window, or in the next one,
+-- to which what is current now is what was before.
+local function wait(before, current, most)
+  if most < 0 then return 60000 end
+  local at
+  if current <= most then at = 60000 * (1 - (most - current) / before)
+  else at = 60000 * (2 - most / current) end
+  return math.max(1, math.ceil(at - now % 60000))
+end
+if rpm >= 0 and calls + 1 > rpm then
+  return { 'rpm', text(rpm), text(math.min(rpm, math.ceil(calls))), text(wait(rp, rc, rpm - 1)) }
+end
+if tpm >= 0 and tokens >= tpm then
+  return { 'tpm', text(tpm), text(math.ceil(tokens)), text(wait(tp, tc, tpm - 1)) }
+end
 
 local granted, buckets = nil, {}
 local spentNow, heldNow = 0, 0

@@ -26,7 +26,7 @@ export type Verdict =
       readonly kind: "too_many_requests" | "too_many_tokens";
       readonly limit: number;
       readonly used: number;
-      readonly windowEndsInMs: number;
+      readonly retryInMs: number;
     }
   /** Redis did not answer: nothing is known. */
   | { readonly kind: "unknown" };
@@ -132,7 +132,7 @@ export class Admission {
       kind: kind === "rpm" ? "too_many_requests" : "too_many_tokens",
       limit: Number(rest[0]),
       used: Number(rest[1]),
-      windowEndsInMs: Number(rest[2]),
+      retryInMs: Number(rest[2]),
     };
   }
 
