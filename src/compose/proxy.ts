@@ -11,7 +11,7 @@ import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { createDailyStore } from "../spend/daily-store.ts";
 import { prepareStore } from "../store/prepare-store.ts";
-import { isStoreAway } from "../store/store-failure.ts";
+import { isStoreUnavailable } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import { VERSION } from "../version.ts";
@@ -68,7 +68,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       ...openKeyChecks(config),
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
-      isStoreAway,
+      isStoreUnavailable,
       startedAt: new Date(),
       version: VERSION,
       ...openCompletions(parts, { ledger, limits, daily }),

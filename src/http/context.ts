@@ -23,7 +23,7 @@ export interface HttpDeps {
   readonly masterKeyHash: string;
   readonly maxBodyBytes: number;
   /** True for failures that say that the store does not answer. */
-  readonly isStoreAway: (error: unknown) => boolean;
+  readonly isStoreUnavailable: (error: unknown) => boolean;
   /** True once the process has been told to stop. */
   readonly isDraining: () => boolean;
 }

@@ -5,7 +5,7 @@ import type { AppContext, HttpDeps } from "./context.ts";
 import { ValidationFailure } from "./validation-failure.ts";
 
 /** The one place that turns a failure into a response. Unknown ones get a fixed text and their cause in the log. */
-export function respondErrors({ log, isStoreAway }: Pick<HttpDeps, "log" | "isStoreAway">) {
+export function respondErrors({ log, isStoreUnavailable }: Pick<HttpDeps, "log" | "isStoreUnavailable">) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
     try {
       await next();
@@ -22,7 +22,7 @@ export function respondErrors({ log, isStoreAway }: Pick<HttpDeps, "log" | "isSt
         ctx.state.logFields["error"] = "validation_failed";
         return;
       }
-      const known = asAppError(error, isStoreAway);
+      const known = asAppError(error, isStoreUnavailable);
       ctx.state.logFields["error"] = known.code;
       if (known.cause !== undefined) ctx.state.logFields["cause"] = errorFields(known.cause).error;
       if (known.code === "internal")
@@ -42,9 +42,9 @@ export function respondErrors({ log, isStoreAway }: Pick<HttpDeps, "log" | "isSt
   };
 }
 
-function asAppError(error: unknown, isStoreAway: (error: unknown) => boolean): AppError {
+function asAppError(error: unknown, isStoreUnavailable: (error: unknown) => boolean): AppError {
   if (error instanceof AppError) return error;
-  if (isStoreAway(error)) {
+  if (isStoreUnavailable(error)) {
     return new AppError("store_unavailable", "The store does not answer; please try again", { cause: error });
   }
   return new AppError("internal", "Something went wrong on our side; the request id helps to find it", {

@@ -52,7 +52,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** Longer than any statement of ours; a store that hangs past it is treated as gone. */
 const SOCKET_TIMEOUT_MS = 30_000;
 /** So that a statement ends, whatever the others do with their connections. */
-const POOL_TIMEOUT_MS = 10_000;
+const POOL_TIMEOUT_MS = 20_000;
 
 /** An option that the driver has, but does not tell of. */
 const watched: object = { connectionType: WatchedConnection };

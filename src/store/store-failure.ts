@@ -1,19 +1,21 @@
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from "mongodb";
 import { DeadlineError } from "../lib/deadline.ts";
 
-/** True for a failure that says that the store is away or too busy, not that a request was wrong. */
+/**
+ * True for a failure that says that the store cannot be reached, or has given up on its own: not that a request was
+ * wrong, and not that somebody has waited for long enough. Customers nobody knows are served on this word.
+ */
 export function isStoreAway(error: unknown): boolean {
-  if (
-    error instanceof MongoNetworkError ||
-    error instanceof MongoServerSelectionError ||
-    // The driver does not let anybody have its class.
-    (error instanceof Error && error.name === "MongoWaitQueueTimeoutError") ||
-    error instanceof DeadlineError
-  ) {
-    return true;
-  }
+  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   return (
     error instanceof MongoServerError &&
     (error.hasErrorLabel("TransientTransactionError") || error.hasErrorLabel("RetryableWriteError"))
   );
+}
+
+/** True where trying again later may help: the store is away, or did not answer in time. */
+export function isStoreUnavailable(error: unknown): boolean {
+  // The driver does not let anybody have the class of its error for a pool that has no connection to spare.
+  const isPoolBusy = error instanceof Error && error.name === "MongoWaitQueueTimeoutError";
+  return isPoolBusy || error instanceof DeadlineError || isStoreAway(error);
 }

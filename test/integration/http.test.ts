@@ -11,7 +11,7 @@ import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
-import { isStoreAway } from "../../src/store/store-failure.ts";
+import { isStoreUnavailable } from "../../src/store/store-failure.ts";
 import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
 import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
 import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
@@ -74,7 +74,7 @@ const deps: AppDeps = {
   masterKeyHash: hashApiKey("sk-test"),
   maxBodyBytes: 1000,
   isDraining: () => draining,
-  isStoreAway,
+  isStoreUnavailable,
   startedAt: new Date(1000),
   version: "0.0.0",
   catalog,

@@ -3,7 +3,7 @@ import { createIds } from "../../src/lib/ids.ts";
 import { DeadlineError } from "../../src/lib/deadline.ts";
 import { connectStore } from "../../src/store/connect.ts";
 import { inTransaction } from "../../src/store/in-transaction.ts";
-import { isStoreAway } from "../../src/store/store-failure.ts";
+import { isStoreUnavailable } from "../../src/store/store-failure.ts";
 import { Gate } from "../support/gate.ts";
 import { openTestStore } from "../support/test-store.ts";
 
@@ -26,7 +26,7 @@ test("a transaction that a hanging store does not answer is given up in time", a
     300,
   ).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DeadlineError);
-  expect(isStoreAway(failure)).toBe(true);
+  expect(isStoreUnavailable(failure)).toBe(true);
 
   gate.open();
   await inTransaction(store, (session) => rows.insertOne({ _id: "after" }, { session }));

@@ -1,6 +1,8 @@
+import { MongoNetworkError } from "mongodb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createTermsCache, type CustomerTerms } from "../../src/customers/customer-terms.ts";
 import { DeadlineError, withDeadline } from "../../src/lib/deadline.ts";
+import { isStoreAway } from "../../src/store/store-failure.ts";
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const blocked: CustomerTerms = {
@@ -13,7 +15,7 @@ const blocked: CustomerTerms = {
 };
 let answer: () => Promise<CustomerTerms>;
 let storeUp: boolean;
-const AWAY = new Error("nobody there");
+const AWAY = new MongoNetworkError("nobody there");
 let nowMs: number;
 
 beforeEach(() => {
@@ -33,7 +35,7 @@ function open() {
       return new Map(ids.map((id) => [id, terms]));
     },
     isStoreUp: () => storeUp,
-    isStoreAway: (error) => error === AWAY,
+    isStoreAway,
     nowMs: () => nowMs,
     log: quiet,
   });
@@ -54,6 +56,14 @@ test("a store that is there and never answers is a named failure", async () => {
   answer = never;
   const refused = expect(open().get("ada")).rejects.toMatchObject({ code: "store_unavailable" });
   await vi.advanceTimersByTimeAsync(11_000);
+  await refused;
+});
+
+test("a driver that is too busy to ask the store is no reason to serve without limits", async () => {
+  const busy = Object.assign(new Error("no connection in time"), { name: "MongoWaitQueueTimeoutError" });
+  answer = () => Promise.reject(busy);
+  const refused = expect(open().get("ada")).rejects.toMatchObject({ code: "store_unavailable" });
+  await vi.advanceTimersByTimeAsync(1);
   await refused;
 });
 
