@@ -57,6 +57,7 @@ export async function admitCall(
     priced && holdFor(call, priced, Buffer.byteLength(call.request.text) + unseenTokens(call.request));
   const limits = callLimits(budget, call.model, { plan, now: deps.now() });
   if (isUnlimited(limits)) return { call, cappedTokens: null, remainingNano: null };
+  const isMoneyLimited = limits.buckets.length > 0;
   let verdict = await deps.admit(call.requestId, customerId, limits);
   let used = plan;
   if (verdict.kind === "over_budget" && priced !== null) {
@@ -74,7 +75,7 @@ export async function admitCall(
   if (verdict.kind !== "admitted") {
     throw refusal(deps, verdict, { customerId, budget });
   }
-  return withCap(call, verdict, { budget, plan: used, now: deps.now() });
+  return withCap(call, verdict, { budget, plan: isMoneyLimited ? used : null });
 }
 
 function refuseUnpriced(
@@ -161,16 +162,15 @@ function isUnlimited({ rpm, tpm, parallel, buckets }: CallLimits): boolean {
   return rpm === null && tpm === null && parallel === null && buckets.length === 0;
 }
 
+/** `plan`: null where no limit of money was asked about, so that nothing was granted; pace does not cap. */
 function withCap(
   call: Call,
   verdict: Extract<Verdict, { kind: "admitted" }>,
-  { budget, plan, now }: { budget: BudgetTerms; plan: HoldPlan | null; now: Date },
+  { budget, plan }: { budget: BudgetTerms; plan: HoldPlan | null },
 ): AdmittedCall {
   const remainingNano =
     budget.maxNano === null ? null : budget.maxNano - verdict.spentNano - verdict.heldNano;
-  // Limits of pace alone have nothing to grant: they say nothing about what an answer may cost.
-  const isMoneyLimited = plan !== null && callLimits(budget, call.model, { plan, now }).buckets.length > 0;
-  const isWhole = !isMoneyLimited || budget.enforcement === "soft" || verdict.grantedNano >= plan.needNano;
+  const isWhole = plan === null || budget.enforcement === "soft" || verdict.grantedNano >= plan.needNano;
   if (isWhole) return { call, cappedTokens: null, remainingNano };
   const cappedTokens = plan.tokensFor(verdict.grantedNano);
   const request = capAnswer(call.request, cappedTokens, call.deployment.provider);

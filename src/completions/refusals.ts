@@ -72,7 +72,8 @@ export function tooMany(customerId: string, verdict: TooMany, now: Date): AppErr
   }
   const type = verdict.kind === "too_many_requests" ? "requests" : "tokens";
   const remaining = Math.max(0, verdict.limit - verdict.used);
-  const resetAt = new Date(now.getTime() + verdict.retryInMs);
+  // In whole seconds, and never too soon.
+  const resetAt = new Date(Math.ceil((now.getTime() + verdict.retryInMs) / 1000) * 1000);
   const told = resetAt.toISOString().slice(0, 19).replace("T", " ");
   return new AppError(
     "rate_limited",

@@ -9,7 +9,7 @@ import { disableEndpoint } from "../webhooks/disable-endpoint.ts";
 import { GATHER_INTERVAL_MS, gatherCharges } from "../webhooks/gather-charges.ts";
 import { REPLAY_INTERVAL_MS, runReplays } from "../webhooks/run-replays.ts";
 import { REVIEW_ENDPOINTS_MS, reviewEndpoints } from "../webhooks/review-endpoints.ts";
-import { SWEEP_INTERVAL_MS, sweepDeliveries } from "../webhooks/sweep.ts";
+import { SWEEP_GRACE_MS, SWEEP_INTERVAL_MS, sweepDeliveries } from "../webhooks/sweep.ts";
 import { openEndpoints, openRouter } from "./endpoints.ts";
 import { eventPlanner } from "./ledger.ts";
 import { openParts, openQueue } from "./parts.ts";
@@ -29,7 +29,7 @@ export function composeMaintenance(config: Config, log: Log): Worker {
     closer.add(name, repeat({ name, intervalMs, log }, work));
 
   const deliveries = createDeliveryStore(store, newId);
-  const sweep = { endpoints: endpoints.list, deliveries, wake, log, now };
+  const sweep = { endpoints: endpoints.list, deliveries, wake, graceMs: SWEEP_GRACE_MS, log, now };
   every("sweep", SWEEP_INTERVAL_MS, () => sweepDeliveries(sweep));
 
   const ledgerStore = createLedgerStore(store, config.budgets);

@@ -2,7 +2,7 @@
 export interface Lookout {
   /** The queue has been reached for the first time, or has told of something. */
   readonly heard: () => void;
-  /** Looks if the queue has been silent for long; call it now and then. Rejects as `look` does. */
+  /** Looks if the queue has been silent for long; call it every second or so. */
   readonly lookIfSilent: () => Promise<void>;
 }
 
@@ -14,7 +14,8 @@ const SILENCE_MS = 15_000;
  * itself. One that has never reached its Redis may have been given a wrong address, and waits for it.
  */
 export function createLookout(deps: {
-  readonly look: () => Promise<unknown>;
+  /** False: the store could not be asked, and the next call looks again. */
+  readonly look: () => Promise<boolean>;
   readonly nowMs: () => number;
 }): Lookout {
   let quietSinceMs = Infinity;
@@ -25,8 +26,7 @@ export function createLookout(deps: {
     heard,
     lookIfSilent: async () => {
       if (!(deps.nowMs() - quietSinceMs >= SILENCE_MS)) return;
-      heard();
-      await deps.look();
+      if (await deps.look()) heard();
     },
   };
 }

@@ -1,17 +1,25 @@
 import { expect, test } from "vitest";
 import { createLookout } from "../../src/webhooks/lookout.ts";
 
-function lookoutAt(): { at: (ms: number) => Promise<number>; heardAt: (ms: number) => void } {
+function lookoutAt(): {
+  at: (ms: number) => Promise<number>;
+  heardAt: (ms: number) => void;
+  storeIs: (up: boolean) => void;
+} {
   let nowMs = 0;
   let looks = 0;
+  let isStoreUp = true;
   const lookout = createLookout({
     look: () => {
       looks++;
-      return Promise.resolve();
+      return Promise.resolve(isStoreUp);
     },
     nowMs: () => nowMs,
   });
   return {
+    storeIs: (up) => {
+      isStoreUp = up;
+    },
     heardAt: (ms) => {
       nowMs = ms;
       lookout.heard();
@@ -31,6 +39,15 @@ test("a worker that hears nothing for fifteen seconds looks by itself, and again
   expect(await at(15_000)).toBe(1);
   expect(await at(29_999)).toBe(1);
   expect(await at(30_000)).toBe(2);
+});
+
+test("a look that the store did not answer is done again at once", async () => {
+  const { at, heardAt, storeIs } = lookoutAt();
+  heardAt(0);
+  storeIs(false);
+  expect([await at(15_000), await at(16_000)]).toEqual([1, 2]);
+  storeIs(true);
+  expect([await at(17_000), await at(18_000), await at(32_000)]).toEqual([3, 3, 4]);
 });
 
 test("as long as the queue tells of something, nobody looks", async () => {

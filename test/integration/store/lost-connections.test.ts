@@ -36,6 +36,7 @@ const toStore = (): Socket[] =>
 test("a statement on a connection that has just been closed does not wait for ever", async () => {
   await store.collections.customers.findOne({ _id: "anyone" });
   for (let turn = 0; turn < 3; turn++) {
+    expect(toStore()).not.toEqual([]);
     for (const socket of toStore()) socket.destroy();
     expect(await store.collections.customers.findOne({ _id: "anyone" })).toBeNull();
   }
@@ -43,19 +44,24 @@ test("a statement on a connection that has just been closed does not wait for ev
 
 // Timeline  the same happens to the driver's own look at the store.
 // Proves    the process sees the store again: it would be blind for good, as nothing else looks.
-test("a process sees its store again after the connection that looks at it was closed", async () => {
+test("a process sees its store again after the connection that looks at it was closed", async ({ skip }) => {
   const { customers } = store.collections;
   const read = (): Promise<boolean> => customers.findOne({ _id: "anyone" }).then(() => true);
   await read();
   let looks = 0;
+  let closed = 0;
   store.client.on("serverHeartbeatStarted", () => {
     looks++;
     // Its statement is about to be written.
-    if (looks === 1) for (const socket of toStore()) socket.destroy();
+    if (looks > 1) return;
+    closed = toStore().length;
+    for (const socket of toStore()) socket.destroy();
   });
   // A statement that fails makes the driver look, over the connection that it has opened first of all.
   for (const socket of toStore().slice(1)) socket.resetAndDestroy();
   await waitUntil("the store to be seen again", read);
+  // A MongoDB that tells the driver of changes has had that connection closed with the others.
+  if (closed === 0) skip("the driver looks over a new connection");
   expect(looks).toBeGreaterThan(1);
 });
 
