@@ -81,7 +81,8 @@ test("while the server is away the page says so, and goes on when it is back", a
   await dashboard.stack.killAll();
   await page.getByText("The connection to Spendhook is lost").waitFor();
   await page.getByRole("dialog").getByRole("button", { name: "Raise" }).click();
-  await page.getByText("The server cannot be reached").waitFor();
+  // Behind the form, what could not be read again says so, too.
+  await page.getByRole("dialog").getByText("The server cannot be reached").waitFor();
   expect(await page.getByLabel("Max Budget (USD)").inputValue()).toBe("77");
 
   await dashboard.stack.restart();
