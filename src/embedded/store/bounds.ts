@@ -26,6 +26,18 @@ export type Bounds =
 const NUMBER_TYPE = typeByte(0);
 const SMALLEST_NUMBER = encodeKey(Number.NEGATIVE_INFINITY);
 
+const NULL_KEY = encodeKey(null);
+
+/**
+ * Whether nothing that lacks the field can match. What lacks it is found by null, as a value or inside the range
+ * that stands for several branches of an $or.
+ */
+export function excludesMissing(bounds: Bounds): boolean {
+  return bounds.kind === "points"
+    ? bounds.values.every((value) => value !== null && value !== undefined)
+    : Buffer.compare(bounds.lower.key, NULL_KEY) > 0;
+}
+
 /**
  * Bounds per path from the conditions that must hold. With an array in the field two conditions may be
  * met by two elements, so for paths that may hold arrays only one condition may be used (`single`).

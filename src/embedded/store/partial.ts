@@ -1,4 +1,4 @@
-import type { Bounds } from "./bounds.ts";
+import { type Bounds, excludesMissing } from "./bounds.ts";
 import { typeByte, encodeKey } from "./keys.ts";
 import { conjuncts, holds } from "./match.ts";
 import type { Condition } from "./match.ts";
@@ -29,13 +29,9 @@ function impliesField(
   required: FieldCondition,
 ): boolean {
   if (conditions.some((condition) => condition.kind === "field" && isSame(condition, required))) return true;
-  if (bounds === undefined) return false;
-  if (bounds.kind === "points") {
-    // A point that is null stands for missing as well, which the required condition may tell apart.
-    return bounds.values.every(
-      (value) => value !== null && value !== undefined && satisfies(value, required),
-    );
-  }
+  // Null stands for missing as well, which the required condition may tell apart.
+  if (bounds === undefined || !excludesMissing(bounds)) return false;
+  if (bounds.kind === "points") return bounds.values.every((value) => satisfies(value, required));
   if (required.operator === "$exists") return true;
   return impliesRange(bounds, required);
 }

@@ -1,4 +1,4 @@
-import { boundsByPath } from "./bounds.ts";
+import { boundsByPath, excludesMissing } from "./bounds.ts";
 import type { Bounds, FieldCondition } from "./bounds.ts";
 import type { Collection, Index } from "./catalog.ts";
 import { implies } from "./partial.ts";
@@ -146,14 +146,13 @@ function isUsable(
   bounds: Map<string, Bounds>,
   conditions: readonly Condition[],
 ): boolean {
-  if (index.sparse && !index.fields.some((field) => excludesMissing(bounds.get(field.path)))) return false;
+  const hasAll = ({ path }: { path: string }): boolean => {
+    const found = bounds.get(path);
+    return found !== undefined && excludesMissing(found);
+  };
+  // What lacks every field is not in a sparse index.
+  if (index.sparse && !index.fields.some(hasAll)) return false;
   return index.partial === null || implies(conditions, bounds, index.partial.condition);
-}
-
-/** Whether nothing that lacks the field can match, so that its absence from a sparse index is right. */
-function excludesMissing(bounds: Bounds | undefined): boolean {
-  if (bounds === undefined) return false;
-  return bounds.kind === "range" || bounds.values.every((value) => value !== null && value !== undefined);
 }
 
 function bindPoints(index: PlannedIndex, bounds: Map<string, Bounds>): Prefix {

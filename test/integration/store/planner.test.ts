@@ -130,6 +130,18 @@ describe("a query answered through indexes", () => {
   });
 });
 
+// Found by the property above: an $or that reaches from null upwards also finds what lacks the field.
+test.each([
+  { what: "sparse", index: { key: { b: 1 }, sparse: true } },
+  { what: "partial", index: { key: { b: 1 }, partialFilterExpression: { b: { $exists: true } } } },
+])("a disjunction with null is not answered by a $what index", ({ index }) => {
+  const collection = fill([{}, { b: null }, { b: 0 }, { b: 1 }], [index]);
+  for (const one of [{ b: null }, { b: { $in: [null] } }]) {
+    const found = Array.from(readRows(reading(), collection, queryOf({ $or: [one, { b: { $lte: 0 } }] })));
+    expect(found).toHaveLength(3);
+  }
+});
+
 describe("the plan", () => {
   const due = { key: { state: 1, dueAt: 1 } };
   const paged = { key: { a: 1, _id: 1 } };
