@@ -1,4 +1,3 @@
-import type { Redis } from "ioredis";
 import type { Config } from "../config/config.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 import { repeat } from "../lib/repeat.ts";
@@ -28,8 +27,6 @@ const WORKER_DRAIN_MS = 35_000;
 const ROOM = { fast: 192, slow: 64 } as const;
 
 const LOOK_MS = 1000;
-/** Wake-ups for later that Redis has not taken yet: beyond that it hangs, and the sweep finds them. */
-const MOST_ON_THEIR_WAY = 1000;
 
 /** A running worker process; `stop` drains it. */
 export interface Worker {
@@ -45,7 +42,7 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
   closer.add("beat", repeat({ name: "beat", intervalMs: BEAT_MS, log }, workers.beat));
   const endpoints = openEndpoints(parts);
   const deliveries = createDeliveryStore(parts.store, parts.newId);
-  const lanes = openLanes(parts, { queue, redis, workers, endpoints, deliveries });
+  const lanes = openLanes(parts, { queue, workers, endpoints, deliveries });
   const lookout = openLookout({ endpoints: endpoints.endpoints, deliveries, lanes, log });
   redis.once("ready", lookout.heard);
   const worker = runDeliveryWorker({
@@ -68,24 +65,12 @@ export function composeWebhookWorker(config: Config, log: Log): Worker {
  * Wake-ups for later and for others. None is waited for, as while Redis is away that would keep the place that
  * the attempt had; what is not enqueued the sweep finds when it is due.
  */
-function wakeUps(
-  { queue, redis }: { queue: DeliveryQueue; redis: Redis },
-  log: Log,
-): Pick<LaneDeps, "later" | "handOver"> {
-  let onTheirWay = 0;
+function wakeUps(queue: DeliveryQueue, log: Log): Pick<LaneDeps, "later" | "handOver"> {
   return {
     later: (wake) => {
-      // Each would be kept until Redis is back, for hours.
-      if (redis.status !== "ready" || onTheirWay >= MOST_ON_THEIR_WAY) return;
-      onTheirWay++;
-      queue
-        .wakeLater(wake)
-        .catch((error: unknown) => {
-          log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
-        })
-        .finally(() => {
-          onTheirWay--;
-        });
+      queue.wakeLater(wake).catch((error: unknown) => {
+        log.warn({ deliveryId: wake.id, ...errorFields(error) }, "queue.enqueue_failed");
+      });
     },
     handOver: (endpointIds) => {
       queue.wakeEndpoints(endpointIds).catch((error: unknown) => {
@@ -118,7 +103,6 @@ function openLanes(
   parts: Parts,
   wiring: {
     queue: DeliveryQueue;
-    redis: Redis;
     workers: { readonly count: number };
     endpoints: Endpoints;
     deliveries: DeliveryStore;
@@ -162,7 +146,7 @@ function openLanes(
     observed: ({ _id }, { verdict, lagMs }) => {
       health.add(_id, { delivered: verdict.next === "delivered", lagMs });
     },
-    ...wakeUps(wiring, log),
+    ...wakeUps(queue, log),
     failed: (endpointId, error) => log.warn({ endpointId, ...errorFields(error) }, "delivery.failed"),
     slots: new Slots(ROOM),
     workers: () => workers.count,

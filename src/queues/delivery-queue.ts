@@ -10,7 +10,7 @@ export interface NewDelivery {
 }
 
 export interface DeliveryQueue {
-  /** Wakes a worker for one delivery after a while. Rejects while Redis is away: the sweep finds it. */
+  /** Wakes a worker for one delivery after a while. Rejects while Redis is away or hangs: the sweep finds it. */
   readonly wakeLater: (wake: {
     id: string;
     endpointId: string;
@@ -32,6 +32,8 @@ const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true, a
 const MAX_BULK = 1000;
 /** What waits for Redis beyond this is left to the sweep, which reads it from the store. */
 const MAX_WAITING = 10_000;
+/** Wake-ups for later that Redis has not taken yet; beyond that it hangs. */
+const MAX_LATER = 1000;
 
 interface NamedJob {
   readonly name: string;
@@ -50,6 +52,7 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   });
   let waiting: NewDelivery[] = [];
   let away = false;
+  let later = 0;
 
   const add = async (jobs: readonly NamedJob[]): Promise<void> => {
     await queue.addBulk([...jobs]);
@@ -72,8 +75,16 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   };
 
   return {
-    wakeLater: ({ id, endpointId, attempts, delayMs }) =>
-      add([jobOf(endpointId, [id], { attempts, delayMs })]),
+    wakeLater: async ({ id, endpointId, attempts, delayMs }) => {
+      // A worker's connection would keep each until Redis is back, for hours.
+      if (connection.status !== "ready" || later >= MAX_LATER) throw new Error("Redis is away");
+      later++;
+      try {
+        await add([jobOf(endpointId, [id], { attempts, delayMs })]);
+      } finally {
+        later--;
+      }
+    },
     wakeEndpoints: (endpointIds) => add(endpointIds.map((id) => jobOf(id, [], { attempts: 0 }))),
     announce: (deliveries) => {
       const room = Math.max(0, MAX_WAITING - waiting.length);

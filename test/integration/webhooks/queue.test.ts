@@ -113,6 +113,29 @@ test("a retry wakes a worker when its time has come, once", async () => {
   ]);
 });
 
+// Setup     a worker's queue, whose Redis cannot be reached, or hangs.
+// Proves    retries are not kept in memory for as long as that lasts, nor does anybody wait for them.
+test("a retry is refused while Redis is away", async () => {
+  const gate = await Gate.to(server.url, { shut: true });
+  const away = connectRedis(gate.url, { failFast: false, log });
+  const wakes = createDeliveryQueue(away, log);
+  const wake = { id: "dlv_1_a", endpointId: "a", attempts: 1, delayMs: 200 };
+  await expect(wakes.wakeLater(wake)).rejects.toThrow("Redis is away");
+  gate.open();
+  await waitUntil("Redis", () => away.status === "ready");
+  await wakes.wakeLater(wake);
+
+  gate.shut();
+  const kept = Array.from({ length: 1000 }, (_, index) => wakes.wakeLater({ ...wake, attempts: 2 + index }));
+  await expect(wakes.wakeLater({ ...wake, attempts: 2000 })).rejects.toThrow("Redis is away");
+  gate.open();
+  await Promise.all(kept);
+  await wakes.wakeLater({ ...wake, attempts: 2000 });
+  expect(await raw.getJobCountByTypes("delayed")).toBe(1002);
+  away.disconnect();
+  await gate.close();
+});
+
 test("a wake that failed does not stand in the way of the next", async () => {
   const deduplication = { id: "wake-a", keepLastIfActive: true };
   await raw.add("deliver", { nonsense: true }, { deduplication });
