@@ -90,20 +90,20 @@ local passed = (now % 60000) / 60000
 local rc, rp, tc, tp = counts(now)
 local rpm, tpm = tonumber(ARGV[4]), tonumber(ARGV[5])
 local calls, tokens = rp * (1 - passed) + rc, tp * (1 - passed) + tc
--- When before * (1 - passed) + current is at most this, if nothing is added: in this window, or in the next one,
+-- Until before * (1 - passed) + current is at most this, if nothing is added: in this window, or in the next one,
 -- to which what is current now is what was before.
 local function wait(before, current, most)
-  if most < 0 then return 60000 end
-  local at
-  if current <= most then at = 60000 * (1 - (most - current) / before)
-  else at = 60000 * (2 - most / current) end
-  return math.max(1, math.ceil(at - now % 60000))
+  if before > 0 and current <= most then return 60000 * (1 - (most - current) / before) - now % 60000 end
+  return 60000 * (2 - most / current) - now % 60000
 end
 if rpm >= 0 and calls + 1 > rpm then
-  return { 'rpm', text(rpm), text(math.min(rpm, math.ceil(calls))), text(wait(rp, rc, rpm - 1)) }
+  local ms = rpm == 0 and 60000 or math.ceil(wait(rp, rc, rpm - 1))
+  return { 'rpm', text(rpm), text(math.min(rpm, math.ceil(calls))), text(math.max(1, ms)) }
 end
 if tpm >= 0 and tokens >= tpm then
-  return { 'tpm', text(tpm), text(math.ceil(tokens)), text(wait(tp, tc, tpm - 1)) }
+  -- Fewer than the limit, not as many.
+  local ms = tpm == 0 and 60000 or math.floor(wait(tp, tc, tpm)) + 1
+  return { 'tpm', text(tpm), text(math.ceil(tokens)), text(ms) }
 end
 
 local granted, buckets = nil, {}

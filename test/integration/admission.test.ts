@@ -2,7 +2,6 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Account, NEW_ACCOUNT } from "../../src/spend/account.ts";
 import { Admission, type Verdict } from "../../src/spend/admission.ts";
-import { keysOf } from "../../src/spend/admission-args.ts";
 import type { CallLimits } from "../../src/spend/call-limits.ts";
 import { createAdmissionRedis } from "../../src/spend/admission-redis.ts";
 import type { Charge } from "../../src/spend/charge.ts";
@@ -416,47 +415,6 @@ test("calls and tokens per minute", async () => {
     used: 100,
   });
   await admitted(one, limits({ tpm: 101 }));
-});
-
-/** The first instant (epoch ms) from `now` on at which a call fits, looked for millisecond by millisecond. */
-function firstFit(now: number, window: { before: number; current: number }, limit: number): number {
-  const start = now - (now % 60_000);
-  for (let at = now; at < start + 120_000; at++) {
-    const passed = (at % 60_000) / 60_000;
-    const used =
-      at < start + 60_000 ? window.before * (1 - passed) + window.current : window.current * (1 - passed);
-    if (used + 1 <= limit) return at;
-  }
-  return start + 120_000;
-}
-
-// Proves    who waits as long as the refusal says is not refused for the same calls again, nor waits for nothing.
-test.each([
-  { before: 0, current: 3, limit: 3 },
-  { before: 10, current: 2, limit: 3 },
-  { before: 60, current: 0, limit: 1 },
-  { before: 5, current: 1, limit: 1 },
-  { before: 500, current: 99, limit: 100 },
-])("a refusal says when a call fits again: %o", async ({ before, current, limit }) => {
-  const one = open();
-  const clock = async (): Promise<number> =>
-    redis.time().then(([seconds, micros]) => Number(seconds) * 1000 + Math.floor(Number(micros) / 1000));
-  // Far enough from the window's end that it is the same one for all that follows.
-  while ((await clock()) % 60_000 > 57_000) await new Promise((resolve) => setTimeout(resolve, 500));
-  const earliest = await clock();
-  const counts = { rw: Math.floor(earliest / 60_000), rc: current, rp: before, tc: 0, tp: 0 };
-  await redis.hset(keysOf("ada")[0] ?? "", counts);
-  const verdict = await one.admit(nextId(), "ada", limits({ rpm: limit }));
-  const latest = await clock();
-  if (verdict.kind !== "too_many_requests") {
-    // So late in the minute that it fits already.
-    expect(firstFit(latest, { before, current }, limit)).toBe(latest);
-    return;
-  }
-  expect(verdict.used).toBe(limit);
-  const fits = firstFit(earliest, { before, current }, limit);
-  expect(earliest + verdict.retryInMs).toBeLessThanOrEqual(fits + 1);
-  expect(latest + verdict.retryInMs).toBeGreaterThanOrEqual(fits);
 });
 
 test("the limit of one model refuses that model only, and all limits hold at once", async () => {
