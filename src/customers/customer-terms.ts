@@ -33,7 +33,7 @@ export interface TermsCacheDeps {
   readonly load: (customerIds: readonly string[]) => Promise<ReadonlyMap<string, CustomerTerms>>;
   /** False while charges go to the spool. */
   readonly isStoreUp: () => boolean;
-  /** True for a failure that says that the store does not answer. */
+  /** True for a failure that says that the store cannot be reached; not for one that says that it is slow. */
   readonly isStoreAway: (error: unknown) => boolean;
   readonly nowMs: () => number;
   readonly log: Log;

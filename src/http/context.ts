@@ -22,7 +22,7 @@ export interface HttpDeps {
   /** SHA-256 of the operator's key, lower-case hex. */
   readonly masterKeyHash: string;
   readonly maxBodyBytes: number;
-  /** True for failures that say that the store does not answer. */
+  /** True for failures that say that the store is away, or does not answer in time. */
   readonly isStoreUnavailable: (error: unknown) => boolean;
   /** True once the process has been told to stop. */
   readonly isDraining: () => boolean;

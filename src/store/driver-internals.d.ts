@@ -5,7 +5,7 @@ declare module "mongodb/lib/cmap/connection.js" {
 
   export class Connection extends EventEmitter {
     constructor(socket: Duplex, options: object);
-    /** Why it is closed; null while it is open. */
+    /** Why it is closed, set before it says so; null while it is open. */
     readonly error: Error | null;
     /** Resolves when the socket has taken the statement. */
     writeCommand(statement: object, options: object): Promise<void>;

@@ -1,6 +1,5 @@
 // oxlint-disable-next-line typescript/triple-slash-reference -- a declaration of another's module cannot be imported
 /// <reference path="./driver-internals.d.ts" />
-import { MongoNetworkError } from "mongodb";
 import { Connection } from "mongodb/lib/cmap/connection.js";
 
 /**
@@ -12,9 +11,7 @@ import { Connection } from "mongodb/lib/cmap/connection.js";
 export class WatchedConnection extends Connection {
   override async writeCommand(...statement: Parameters<Connection["writeCommand"]>): Promise<void> {
     const { promise: closed, reject } = Promise.withResolvers<never>();
-    const fail = (): void => {
-      reject(this.error ?? new MongoNetworkError("The connection was closed while a statement was written"));
-    };
+    const fail = (): void => reject(this.error);
     this.once("close", fail);
     try {
       await Promise.race([super.writeCommand(...statement), closed]);

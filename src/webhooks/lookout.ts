@@ -25,7 +25,7 @@ export function createLookout(deps: {
   return {
     heard,
     lookIfSilent: async () => {
-      if (!(deps.nowMs() - quietSinceMs >= SILENCE_MS)) return;
+      if (deps.nowMs() - quietSinceMs < SILENCE_MS) return;
       if (await deps.look()) heard();
     },
   };

@@ -117,8 +117,7 @@ export class Lane {
   }
 
   async #pass(): Promise<void> {
-    while (!this.#stopped) {
-      if (!this.hasMore) return;
+    while (!this.#stopped && this.hasMore) {
       const restMs = this.#restUntilMs - this.#deps.nowMs();
       if (restMs > 0) {
         this.#wakeIn(restMs);

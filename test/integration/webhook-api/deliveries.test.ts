@@ -187,6 +187,13 @@ test("a replay tells a new endpoint what was before it, and only what it wants",
   expect(await replay({ endpoint_id: fresh.endpointId })).toMatchObject({ queued: 2 });
   await settled(service, fresh, { state: "delivered", count: 2 });
   expect(idsOf(fresh.receiver).toSorted()).toEqual(ids.toSorted());
+  // What never had a delivery has not arrived.
+  const late = await target(accept, wish);
+  for (const queued of [2, 0]) {
+    expect(await replay({ endpoint_id: late.endpointId, only_missing: true })).toMatchObject({ queued });
+    await settled(service, late, { state: "delivered", count: 2 });
+  }
+  expect(idsOf(late.receiver).toSorted()).toEqual(ids.toSorted());
   expect(await replay({ endpoint_id: choosy.endpointId })).toMatchObject({ queued: 0 });
   expect(await deliveriesOf(service, choosy)).toEqual([]);
 });
