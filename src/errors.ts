@@ -23,6 +23,7 @@ export type ErrorCode =
   | "customer_region_denied"
   | "customer_not_found"
   | "customer_required"
+  | "customer_unknown"
   | "customer_exists"
   | "budget_exists"
   | "budget_not_found"
@@ -81,6 +82,7 @@ export const ERROR_TABLE = {
   customer_model_denied: { status: 403, type: "customer_model_access_denied", retry: false },
   customer_region_denied: { status: 400, type: "invalid_request_error", retry: false },
   customer_required: { status: 401, type: "auth_error", retry: false },
+  customer_unknown: { status: 503, type: "service_unavailable", retry: true },
   customer_exists: { status: 400, type: "bad_request", retry: false },
   budget_exists: { status: 400, type: "bad_request", retry: false, envelope: "detail" },
   budget_not_found: { status: 404, type: "not_found", retry: false },

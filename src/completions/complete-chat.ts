@@ -1,15 +1,14 @@
 import { AppError } from "../errors.ts";
+import type { ChatClient } from "./chat-client.ts";
 import { type Call, type ChargeDeps, type Charged, chargeCall, estimateUsage } from "./charge-call.ts";
 import { generatedText } from "./generated-text.ts";
-import { streamAnswer, type StreamAnswer } from "./stream-answer.ts";
+import { relayAnswer, type StreamAnswer } from "./stream-answer.ts";
 import { bodyFailure, type CallUpstream, type UpstreamResponse } from "./upstream.ts";
 import { passedHeaders } from "./upstream-request.ts";
 import { readUsage } from "./wire-usage.ts";
 
 export interface CompleteChatDeps extends ChargeDeps {
   readonly callUpstream: CallUpstream;
-  /** Ends what is held for a call that costs nothing; does nothing when nothing is held. */
-  readonly release: (requestId: string) => void;
 }
 
 /** A whole answer, already charged (`charged` is null when the upstream refused: that costs nothing). */
@@ -29,22 +28,12 @@ export type Answer = BodyAnswer | StreamAnswer;
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
 /**
- * One chat completion: asks the upstream, and answers with a body that is charged or a stream that
- * charges itself before its end. `gone` aborts when the client has left: a stream is then broken off and
- * charged for what was generated; a whole answer is awaited and charged as the upstream counts it.
+ * One admitted chat completion: asks the upstream, and answers with a body that is charged, or relays a stream that
+ * is charged before its end. When the client has left, a stream is broken off and charged for what was generated; a
+ * whole answer is awaited and charged as the upstream counts it.
  */
-export async function completeChat(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
-  try {
-    const answer = await answerCall(deps, call, gone);
-    if (answer.kind === "body" && answer.charged === null) deps.release(call.requestId);
-    return answer;
-  } catch (error) {
-    deps.release(call.requestId);
-    throw error;
-  }
-}
-
-async function answerCall(deps: CompleteChatDeps, call: Call, gone: AbortSignal): Promise<Answer> {
+export async function completeChat(deps: CompleteChatDeps, call: Call, client: ChatClient): Promise<Answer> {
+  const { gone } = client;
   const { deployment, request } = call;
   // While its limits were asked for the client may have left: nobody wants the answer, and nobody pays for it.
   if (gone.aborted) throw new AppError("client_closed", "The client left before its call was made");
@@ -52,7 +41,10 @@ async function answerCall(deps: CompleteChatDeps, call: Call, gone: AbortSignal)
   const response = await deps.callUpstream(deployment, request, request.stream ? gone : null);
   const headers = passedHeaders(response.headers);
   const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
-  if (response.status === 200 && isStream) return streamAnswer(deps, call, { response, headers });
+  if (response.status === 200 && isStream) {
+    const sink = client.startStream({ status: response.status, headers });
+    return relayAnswer(deps, call, { body: response.body, sink, announceCost: client.announceCost });
+  }
   const body = await readBody(response, call);
   const upstreamMs = performance.now() - askedAt;
   if (response.status < 200 || response.status >= 300) {

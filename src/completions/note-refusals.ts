@@ -8,6 +8,7 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "customer_model_denied",
   "customer_region_denied",
   "customer_required",
+  "customer_unknown",
   "model_unpriced",
   "budget_exceeded",
   "budget_unavailable",

@@ -1,4 +1,4 @@
-import type { CustomerTerms } from "../customers/customer-terms.ts";
+import { type CustomerTerms, customerUnknown } from "../customers/customer-terms.ts";
 import { AppError } from "../errors.ts";
 import { editMembers } from "../lib/json-members.ts";
 import { type AdmitDeps, type AdmittedCall, admitCall } from "./admit-call.ts";
@@ -12,10 +12,12 @@ export interface PrepareDeps extends AdmitDeps {
   readonly catalog: ModelCatalog;
   /** Null: the store does not answer, and nothing is known from before. */
   readonly termsOf: (customerId: string) => Promise<CustomerTerms | null>;
-  /** False while charges go to the spool. */
+  /** False while charges go to the spool, and until the store has been prepared. */
   readonly isStoreUp: () => boolean;
   readonly customerIds: CustomerIdPolicy;
   readonly failClosedWithoutStore: boolean;
+  /** Customers whose limits nobody can tell are served without any, by the operator's own choice. */
+  readonly serveUnknownWithoutStore: boolean;
 }
 
 /** How the customer's id is found, and whether there must be one. */
@@ -35,7 +37,7 @@ export interface IncomingChat {
 }
 
 export interface PreparedCall extends AdmittedCall {
-  /** Null: nobody pays, or the store does not answer. */
+  /** Null: nobody pays, or nobody can tell. */
   readonly terms: CustomerTerms | null;
 }
 
@@ -68,6 +70,7 @@ async function findCustomer(
   const terms = await deps.termsOf(customerId);
   if (terms === null) {
     if (deps.failClosedWithoutStore) throw unavailable("the store that knows them does not answer");
+    if (!deps.serveUnknownWithoutStore) throw customerUnknown();
     return { customerId, terms };
   }
   if (customerIds.knownOnly && !isKept(customerId, terms)) return { customerId: null, terms: null };

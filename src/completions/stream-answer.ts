@@ -7,61 +7,47 @@ import { bodyFailure, type UpstreamResponse } from "./upstream.ts";
 
 export type StreamOutcome = "complete" | "client_closed" | "upstream_failed" | "not_recorded";
 
-export interface StreamResult {
+/** A stream that was relayed to its end. */
+export interface StreamAnswer {
+  readonly kind: "stream";
   readonly outcome: StreamOutcome;
   /** Null when nothing was generated, or when the charge could not be recorded. */
   readonly charged: Charged | null;
   readonly error: AppError | null;
 }
 
-/** A stream whose headers may be sent now. */
-export interface StreamAnswer {
-  readonly kind: "stream";
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  /**
-   * Relays the stream to its end. `[DONE]` is sent only when the charge is durable. Never throws: a
-   * failure after the first byte reaches the client as an error event without `[DONE]`.
-   */
-  pipe(sink: ClientSink, options: { announceCost: boolean }): Promise<StreamResult>;
-}
-
-export function streamAnswer(
-  deps: ChargeDeps & { readonly release: (requestId: string) => void },
+/**
+ * Relays a stream to its end. `[DONE]` is sent only when the charge is durable. A failure after the first byte
+ * reaches the client as an error event without `[DONE]`, and the caller as the answer's outcome.
+ */
+export async function relayAnswer(
+  deps: ChargeDeps,
   call: Call,
-  upstream: { response: UpstreamResponse; headers: Record<string, string> },
-): StreamAnswer {
-  return {
-    kind: "stream",
-    status: upstream.response.status,
-    headers: upstream.headers,
-    pipe: async (sink, { announceCost }) => {
-      const meter = new StreamMeter({ withholdUsage: !call.request.includeUsage });
-      const end = await relayStream(upstream.response.body, meter, sink);
-      try {
-        const charged = await chargeStream(deps, call, meter, end.outcome === "complete");
-        if (charged === null) deps.release(call.requestId);
-        if (end.outcome === "aborted") return { outcome: "client_closed", charged, error: null };
-        if (end.outcome === "failed") {
-          const error = bodyFailure(end.error, call.deployment);
-          await sendError(sink, error);
-          return { outcome: "upstream_failed", charged, error };
-        }
-        const cost = announceCost && charged !== null ? `: cost=${formatNano(charged.costNano)}\n\n` : "";
-        await sink.write(Buffer.concat([Buffer.from(cost), end.held]));
-        sink.end();
-        return { outcome: "complete", charged, error: null };
-      } catch (cause) {
-        deps.release(call.requestId);
-        const error =
-          cause instanceof AppError
-            ? cause
-            : new AppError("internal", "The call could not be charged", { cause });
-        await sendError(sink, error);
-        return { outcome: "not_recorded", charged: null, error };
-      }
-    },
-  };
+  stream: { body: UpstreamResponse["body"]; sink: ClientSink; announceCost: boolean },
+): Promise<StreamAnswer> {
+  const { body, sink, announceCost } = stream;
+  const meter = new StreamMeter({ withholdUsage: !call.request.includeUsage });
+  const end = await relayStream(body, meter, sink);
+  try {
+    const charged = await chargeStream(deps, call, meter, end.outcome === "complete");
+    if (end.outcome === "aborted") return { kind: "stream", outcome: "client_closed", charged, error: null };
+    if (end.outcome === "failed") {
+      const error = bodyFailure(end.error, call.deployment);
+      await sendError(sink, error);
+      return { kind: "stream", outcome: "upstream_failed", charged, error };
+    }
+    const cost = announceCost && charged !== null ? `: cost=${formatNano(charged.costNano)}\n\n` : "";
+    await sink.write(Buffer.concat([Buffer.from(cost), end.held]));
+    sink.end();
+    return { kind: "stream", outcome: "complete", charged, error: null };
+  } catch (cause) {
+    const error =
+      cause instanceof AppError
+        ? cause
+        : new AppError("internal", "The call could not be charged", { cause });
+    await sendError(sink, error);
+    return { kind: "stream", outcome: "not_recorded", charged: null, error };
+  }
 }
 
 /** Charges a stream once it is over: by the upstream's count, else by what it generated. */

@@ -64,10 +64,13 @@ export function upstreamBody(request: ChatRequest, target: UpstreamTarget): stri
 }
 
 const PASSED_HEADERS = /^(content-type|retry-after|openai-.*|x-ratelimit-.*)$/;
+/** What Node takes as the value of a header; an upstream may send bytes that it does not. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * The upstream's response headers that reach the caller: content type, pacing and vendor facts. Its
- * request id comes as `llm_provider-x-request-id`, as in LiteLLM; cookies and hop-by-hop headers do not.
+ * request id comes as `llm_provider-x-request-id`, as in LiteLLM; cookies, hop-by-hop headers and values that cannot
+ * be sent on do not.
  */
 export function passedHeaders(
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -75,7 +78,7 @@ export function passedHeaders(
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     const text = Array.isArray(value) ? value.join(", ") : value;
-    if (text === undefined || name === "openai-organization") continue;
+    if (text === undefined || name === "openai-organization" || !HEADER_VALUE.test(text)) continue;
     if (PASSED_HEADERS.test(name)) passed[name] = text;
     if (name === "x-request-id") passed["llm_provider-x-request-id"] = text;
   }

@@ -1,11 +1,11 @@
 import type { AppDeps } from "../app.ts";
-import { completeChat } from "../completions/complete-chat.ts";
 import { loadTokenizer } from "../completions/count-tokens.ts";
 import { createMockUpstream, withMocks } from "../completions/mock-upstream.ts";
 import { createModelCatalog } from "../completions/model-catalog.ts";
 import { modelInfo } from "../completions/model-info.ts";
 import { notingRefusals } from "../completions/note-refusals.ts";
 import { prepareCall } from "../completions/prepare-call.ts";
+import { serveChat } from "../completions/serve-chat.ts";
 import { createUpstreamClient } from "../completions/upstream.ts";
 import type { Charge } from "../spend/charge.ts";
 import { unpricedCalls } from "../customers/spend-overview.ts";
@@ -26,7 +26,7 @@ const UNPRICED_DAYS = 30;
 export function openCompletions(
   { config, closer, newId, log }: Parts,
   { ledger, limits, daily }: { ledger: Ledger; limits: Limits; daily: DailyStore },
-): Pick<AppDeps, "catalog" | "prepareCall" | "completeChat" | "modelInfo"> {
+): Pick<AppDeps, "catalog" | "serveChat" | "modelInfo"> {
   const upstream = createUpstreamClient(USER_AGENT);
   closer.add("upstream", () => upstream.close());
   const now = (): Date => new Date();
@@ -42,15 +42,17 @@ export function openCompletions(
     isStoreUp: () => ledger.storeUp,
     customerIds: config.customerIds,
     failClosedWithoutStore: config.budgets.failClosedWithoutStore,
+    serveUnknownWithoutStore: config.budgets.serveUnknownWithoutStore,
     policy: config.budgets,
   };
-  const complete = {
+  const refusals = createRefusalCounter({ write: daily.addRefusals, now });
+  const serve = {
     ...shared,
+    prepareCall: notingRefusals((incoming) => prepareCall(prepare, incoming), refusals.note),
     callUpstream: withMocks(upstream.call, createMockUpstream({ loadTokenizer, newId, now })),
     commit: (charge: Charge) => ledger.commit(charge),
     release: (requestId: string) => admission.release(requestId),
   };
-  const refusals = createRefusalCounter({ write: daily.addRefusals, now });
   closer.add("refusals", () => refusals.flush());
   closer.add(
     "refusal writer",
@@ -58,12 +60,11 @@ export function openCompletions(
   );
   return {
     catalog,
-    prepareCall: notingRefusals((incoming) => prepareCall(prepare, incoming), refusals.note),
+    serveChat: (incoming, client) => serveChat(serve, incoming, client),
     modelInfo: async () => {
       const today = dayOf(now());
       const totals = await daily.totals({ from: addDays(today, 1 - UNPRICED_DAYS), to: today });
       return modelInfo(config.deployments, shared.ratesFor, unpricedCalls(totals).models);
     },
-    completeChat: ({ call }, gone) => completeChat(complete, call, gone),
   };
 }

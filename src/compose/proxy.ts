@@ -7,6 +7,7 @@ import { createReadinessCheck } from "../readiness.ts";
 import { explainCharge } from "../spend/explain-charge.ts";
 import type { Redis } from "ioredis";
 import type { DeliveryQueue } from "../queues/delivery-queue.ts";
+import { readyWithin } from "../queues/redis.ts";
 import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { createDailyStore } from "../spend/daily-store.ts";
@@ -28,6 +29,7 @@ import { openParts, openQueue, type Parts } from "./parts.ts";
 import { openWebhooks } from "./webhooks.ts";
 
 const READY_PING_MS = 1000;
+const FIRST_REDIS_MS = 3000;
 
 export interface Proxy {
   readonly app: AppDeps;
@@ -49,7 +51,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const where = openEndpoints(parts);
   const { endpoints } = where;
   const router = openRouter(parts, endpoints);
-  const isPrepared = prepareOnce(parts, endpoints, router);
+  const isPrepared = prepareOnce(parts, { redis, endpoints, router });
   const daily = createDailyStore(store);
   const live = openLive(parts, redis);
   const { ledgerStore, limits, ledger } = openSpending(parts, {
@@ -141,11 +143,14 @@ function openSpending(
   return { ledgerStore, limits, ledger };
 }
 
-/** Creates indexes and the default endpoint once the store answers; says whether that is done. */
+/**
+ * Creates indexes and the default endpoint once the store answers; says whether that is done. Calls that would be
+ * charged wait for it. A Redis that is only on its way is waited for, too: without its counters limits are those of
+ * the store alone, or refuse.
+ */
 function prepareOnce(
   { config, store, closer, log }: Parts,
-  endpoints: EndpointStore,
-  router: EndpointRouter,
+  { redis, endpoints, router }: { redis: Redis; endpoints: EndpointStore; router: EndpointRouter },
 ): () => boolean {
   let prepared = false;
   const prepare = async (): Promise<void> => {
@@ -154,6 +159,7 @@ function prepareOnce(
       await endpoints.ensureDefault({ url: config.webhookUrl, secret: config.webhookSecret });
     }
     await router.refresh();
+    await readyWithin(redis, FIRST_REDIS_MS);
     prepared = true;
   };
   closer.add("preparation", untilDone(prepare, log));

@@ -19,6 +19,7 @@ export function budgetConfig({
     exceededStatus: litellm?.budget_exceeded_status_code ?? BUDGET_EXCEEDED_STATUS,
     failClosedWithoutRedis: general?.limits_without_redis !== "fail_open",
     failClosedWithoutStore: general?.fail_closed_budget_enforcement ?? false,
+    serveUnknownWithoutStore: general?.unknown_customers_without_store === "serve",
     unpriced: general?.unpriced_models ?? "block_budgeted",
   };
 }

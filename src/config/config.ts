@@ -50,6 +50,8 @@ export interface BudgetConfig {
   readonly failClosedWithoutRedis: boolean;
   /** Customers with limits are refused while the store is away, instead of charged to the spool. */
   readonly failClosedWithoutStore: boolean;
+  /** Customers whose limits are not known are served without any while the store is away; false: refused. */
+  readonly serveUnknownWithoutStore: boolean;
   /** Models without a price: refused, served at no charge, or by default refused to customers with a budget. */
   readonly unpriced: "block" | "flag" | "block_budgeted";
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HEADER_TEXT, HEADER_TEXT_RULE } from "../lib/header-text.ts";
 import { parseUsd } from "../lib/money.ts";
 
 /** USD per token as LiteLLM writes it: a number or a numeric string, kept as it came. */
@@ -6,15 +7,17 @@ const pricePerToken = z
   .union([z.number(), z.string()])
   .refine((value) => parseUsd(value, 12) !== null, "must be a non-negative USD amount per token");
 
+const headerText = z.string().min(1).max(4096).regex(HEADER_TEXT, HEADER_TEXT_RULE);
+
 const seconds = z.number().positive().max(86_400);
 
 /** One deployment's `litellm_params`. */
 const deploymentParams = z.strictObject({
   model: z.string().min(1),
-  api_key: z.string().min(1).optional(),
+  api_key: headerText.optional(),
   api_base: z.url({ protocol: /^https?$/ }).optional(),
   api_version: z.string().min(1).optional(),
-  organization: z.string().min(1).optional(),
+  organization: headerText.optional(),
   mock_response: z.string().optional(),
   input_cost_per_token: pricePerToken.optional(),
   output_cost_per_token: pricePerToken.optional(),
@@ -31,7 +34,7 @@ const deployment = z.strictObject({
   litellm_params: deploymentParams,
   model_info: z
     .strictObject({
-      id: z.string().min(1).optional(),
+      id: headerText.optional(),
       max_output_tokens: z.int().positive().optional(),
     })
     .optional(),
@@ -66,13 +69,14 @@ export const fileSchema = z.strictObject({
   model_list: z.array(deployment).default([]),
   general_settings: z
     .strictObject({
-      master_key: z.string().min(1).optional(),
+      master_key: headerText.optional(),
       alerting: z.array(z.literal("webhook")).nullish(),
       max_request_size_mb: z.number().positive().max(1024).optional(),
       unpriced_models: z.enum(["block", "flag"]).optional(),
       budget_enforcement: z.enum(["hard", "soft"]).optional(),
       limits_without_redis: z.enum(["fail_closed", "fail_open"]).optional(),
       fail_closed_budget_enforcement: z.boolean().optional(),
+      unknown_customers_without_store: z.enum(["refuse", "serve"]).optional(),
       enforce_user_param: z.boolean().optional(),
       user_header_name: headerName.optional(),
       user_header_mappings: z.union([headerMapping, z.array(headerMapping)]).optional(),

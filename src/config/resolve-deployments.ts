@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { HEADER_TEXT, HEADER_TEXT_RULE } from "../lib/header-text.ts";
 import type { Deployment, DeploymentPrices } from "./config.ts";
 import { ConfigError, nearestHint } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
@@ -73,20 +74,29 @@ function resolveAddress(
   params: DeploymentFile["litellm_params"],
   context: Pick<Resolution, "env" | "fail"> & { providerName: string; provider: Provider | undefined },
 ): { apiBase: string; apiKey: string | null } {
-  const { providerName, provider, env, fail } = context;
+  const { providerName, provider, fail } = context;
   const mocked = params.mock_response !== undefined;
   const apiBase = params.api_base ?? provider?.apiBase ?? null;
   if (apiBase === null && !mocked) fail(`.api_base: required for ${providerName}/*`);
   if (providerName === "azure" && !mocked && params.api_version === undefined) {
     fail(".api_version: required for azure/*");
   }
+  return { apiBase: (apiBase ?? "").replace(/\/+$/, ""), apiKey: resolveKey(params, context) };
+}
+
+function resolveKey(
+  params: DeploymentFile["litellm_params"],
+  { provider, env, fail }: Pick<Resolution, "env" | "fail"> & { provider: Provider | undefined },
+): string | null {
   const variable = provider?.apiKeyVariable ?? null;
   const apiKey = params.api_key ?? (variable === null ? undefined : env[variable]) ?? null;
+  const isMocked = params.mock_response !== undefined;
   // A private address often has no key; a public provider always has one.
-  if (apiKey === null && !mocked && params.api_base === undefined && variable !== null) {
+  if (apiKey === null && !isMocked && params.api_base === undefined && variable !== null) {
     fail(`.api_key: missing; set it here or export ${variable}`);
   }
-  return { apiBase: (apiBase ?? "").replace(/\/+$/, ""), apiKey };
+  if (apiKey !== null && !HEADER_TEXT.test(apiKey)) fail(`.api_key: ${HEADER_TEXT_RULE}`);
+  return apiKey;
 }
 
 function resolvePrices(params: DeploymentFile["litellm_params"]): DeploymentPrices {

@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { HEADER_TEXT, HEADER_TEXT_RULE } from "../lib/header-text.ts";
 import { isSigningSecret, SIGNING_SECRET_RULE } from "../lib/secrets.ts";
 import { type Environment, readVariable, type Variable } from "./environment.ts";
 
@@ -83,7 +84,8 @@ export function readSettings(env: Environment): Settings {
     dataDir: get("DATA_DIR", text) ?? ".data",
     logLevel: get("LOG_LEVEL", logLevel) ?? "info",
   };
-  const masterKey = get("MASTER_KEY", text) ?? get("LITELLM_MASTER_KEY", text);
+  const key = text.regex(HEADER_TEXT, HEADER_TEXT_RULE);
+  const masterKey = get("MASTER_KEY", key) ?? get("LITELLM_MASTER_KEY", key);
   const configFilePath = get("CONFIG_FILE_PATH", text);
   if (faults.length > 0) throw new ConfigError("environment", faults);
   return { values, masterKey, configFilePath, embedded };

@@ -30,3 +30,14 @@ export function connectRedis(url: string, options: { failFast: boolean; log: Log
   });
   return redis;
 }
+
+/** Resolves when the connection is ready, or after `limitMs` without that: it goes on trying either way. */
+export async function readyWithin(redis: Redis, limitMs: number): Promise<void> {
+  if (redis.status === "ready") return;
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, limitMs);
+  redis.once("ready", resolve);
+  await ready;
+  clearTimeout(timer);
+  redis.off("ready", resolve);
+}

@@ -78,8 +78,8 @@ const deps: AppDeps = {
   startedAt: new Date(1000),
   version: "0.0.0",
   catalog,
-  prepareCall: (incoming) =>
-    prepareCall(
+  serveChat: async (incoming, client) => {
+    const { call } = await prepareCall(
       {
         catalog,
         termsOf: () => Promise.resolve(null),
@@ -91,15 +91,26 @@ const deps: AppDeps = {
         isStoreUp: () => true,
         customerIds: { headers: [], forwardedHeader: null, required: false, knownOnly: false },
         failClosedWithoutStore: false,
+        serveUnknownWithoutStore: true,
         policy: { unpriced: "flag", exceededStatus: 422, failClosedWithoutRedis: true },
       },
       incoming,
-    ),
-  completeChat: ({ call }) => {
+    );
+    client.admitted({
+      customerId: call.customerId,
+      model: call.model,
+      deploymentId: call.deployment.id,
+      stream: false,
+      cappedTokens: null,
+      maxNano: null,
+      remainingNano: null,
+      resetAt: null,
+      region: null,
+    });
     if (call.customerId === "boom") throw new Error("secret detail");
     if (call.customerId === "unbooked")
       throw new AppError("ledger_unavailable", "The charge for this call could not be recorded");
-    return Promise.resolve({
+    return {
       kind: "body",
       status: 200,
       headers: { "content-type": "application/json" },
@@ -122,7 +133,7 @@ const deps: AppDeps = {
           totals: { spendNano: 2_000_000n, lifetimeSpendNano: 2_000_000n, sequence: 2n },
         },
       },
-    });
+    };
   },
   customers: {
     show: async (id) => {

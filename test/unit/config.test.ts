@@ -92,6 +92,32 @@ test.each([
   if (name === "WEBHOOK_SECRET") expect(message).not.toContain(value);
 });
 
+test.each([
+  ["model_info: { id: приклад }", "model_info.id"],
+  ['model_info: { id: "a\\nb" }', "model_info.id"],
+  ["litellm_params: { model: openai/m, api_key: 'ключ' }", "api_key"],
+  ["litellm_params: { model: openai/m, api_key: k, organization: 'org ' }", "organization"],
+])("a value that cannot go into a header is refused at start: %s", (line, field) => {
+  const rest = line.startsWith("litellm_params")
+    ? ""
+    : "    litellm_params: { model: openai/m, api_key: k }\n";
+  const message = faultsOf(() => load(`model_list:\n  - model_name: m\n    ${line}\n${rest}`));
+  expect(message).toContain(`${field}: goes into a header`);
+});
+
+test.each(["MASTER_KEY", "OPENAI_API_KEY"])("so is one of %s", (name) => {
+  const yaml = "model_list:\n  - { model_name: m, litellm_params: { model: openai/m } }\n";
+  const message = faultsOf(() => load(yaml, { OPENAI_API_KEY: "k", [name]: "sk-ключ" }));
+  expect(message).toContain("goes into a header");
+  expect(message).not.toContain("ключ");
+});
+
+test("customers nobody knows are refused while the store is away, unless the operator says otherwise", () => {
+  expect(load("{}").budgets.serveUnknownWithoutStore).toBe(false);
+  const { budgets } = load("general_settings: { unknown_customers_without_store: serve }");
+  expect(budgets.serveUnknownWithoutStore).toBe(true);
+});
+
 test("no proxy is trusted unless its range is listed", () => {
   expect(load("{}").trustedProxies).toEqual([]);
   const listed = load("{}", { TRUSTED_PROXIES: "10.0.0.0/8, fd00::/8," });

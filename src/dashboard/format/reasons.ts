@@ -5,6 +5,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   customer_blocked: "customer blocked",
   customer_model_denied: "model not allowed",
   customer_region_denied: "region not allowed",
+  customer_unknown: "limits not known while the store was away",
   model_unpriced: "model without a price",
   delivered: "delivered",
   address_refused: "address not allowed",

@@ -1,15 +1,16 @@
 import type { Charged } from "../../completions/charge-call.ts";
+import type { CallFacts, ChatClient } from "../../completions/chat-client.ts";
 import { parseChatRequest } from "../../completions/chat-request.ts";
 import type { Answer } from "../../completions/complete-chat.ts";
-import type { IncomingChat, PreparedCall } from "../../completions/prepare-call.ts";
+import type { IncomingChat } from "../../completions/prepare-call.ts";
+import type { ClientSink } from "../../completions/relay-stream.ts";
 import { formatNano } from "../../lib/money.ts";
 import { clientGone, clientSink } from "../client-sink.ts";
 import type { AppContext, HttpDeps } from "../context.ts";
 import { readBody } from "../read-body.ts";
 
 export interface ChatCompletionsDeps extends Pick<HttpDeps, "maxBodyBytes"> {
-  readonly prepareCall: (incoming: IncomingChat) => Promise<PreparedCall>;
-  readonly completeChat: (prepared: PreparedCall, gone: AbortSignal) => Promise<Answer>;
+  readonly serveChat: (incoming: IncomingChat, client: ChatClient) => Promise<Answer>;
 }
 
 /** POST /chat/completions: one call, charged before its last byte leaves. */
@@ -20,73 +21,71 @@ export function chatCompletions(deps: ChatCompletionsDeps) {
     ctx.set("x-litellm-call-id", callId(ctx) ?? requestId);
     const request = parseChatRequest(await readBody(ctx.req, deps.maxBodyBytes));
     const gone = clientGone(ctx.res);
-    const prepared = await deps.prepareCall({ requestId, keyHash, headers: ctx.req.headers, request });
-    describeCall(ctx, prepared);
-    const answer = await deps.completeChat(prepared, gone);
-    if (answer.kind === "body") {
-      ctx.status = answer.status;
-      ctx.set(answer.headers);
-      const overheadMs = performance.now() - startedAt - answer.upstreamMs;
-      ctx.set("x-litellm-overhead-duration-ms", overheadMs.toFixed(1));
-      if (answer.charged !== null) describeCharge(ctx, answer.charged, prepared);
-      ctx.body = answer.body;
+    let maxNano: bigint | null = null;
+    const answer = await deps.serveChat(
+      { requestId, keyHash, headers: ctx.req.headers, request },
+      {
+        gone,
+        announceCost: ctx.get("x-spendhook-stream-cost") === "true",
+        admitted: (facts) => {
+          maxNano = facts.maxNano;
+          describeCall(ctx, facts);
+        },
+        startStream: (head) => startStream(ctx, head, gone),
+      },
+    );
+    if (answer.charged !== null) logCharge(ctx, answer.charged);
+    if (answer.kind === "stream") {
+      const { outcome, error } = answer;
+      Object.assign(ctx.state.logFields, { outcome, ...(error !== null && { error: error.code }) });
       return;
     }
-    await sendStream(ctx, answer, gone);
+    ctx.status = answer.status;
+    ctx.set(answer.headers);
+    const overheadMs = performance.now() - startedAt - answer.upstreamMs;
+    ctx.set("x-litellm-overhead-duration-ms", overheadMs.toFixed(1));
+    if (answer.charged !== null) describeCharge(ctx, answer.charged, maxNano);
+    ctx.body = answer.body;
   };
 }
 
 /** What is known of a call before its answer. */
-function describeCall(ctx: AppContext, { call, cappedTokens, remainingNano, terms }: PreparedCall): void {
-  const { customerId, model, deployment, request } = call;
-  Object.assign(ctx.state.logFields, {
-    customerId,
-    model,
-    deploymentId: deployment.id,
-    stream: request.stream,
-    ...(cappedTokens !== null && { cappedTokens }),
-  });
-  ctx.set("x-litellm-model-id", deployment.id);
+function describeCall(ctx: AppContext, facts: CallFacts): void {
+  const { customerId, model, deploymentId, stream, cappedTokens } = facts;
+  const capped = cappedTokens !== null && { cappedTokens };
+  Object.assign(ctx.state.logFields, { customerId, model, deploymentId, stream, ...capped });
+  ctx.set("x-litellm-model-id", deploymentId);
   ctx.set("x-litellm-attempted-retries", "0");
   ctx.set("x-litellm-attempted-fallbacks", "0");
-  if (terms?.region != null) ctx.set("x-litellm-model-region", terms.region);
+  if (facts.region !== null) ctx.set("x-litellm-model-region", facts.region);
   if (cappedTokens !== null) ctx.set("x-spendhook-max-tokens-capped", String(cappedTokens));
-  if (remainingNano !== null) setRemaining(ctx, remainingNano);
-  const resetAt = terms?.budget?.periodOf(new Date())?.end;
-  if (resetAt !== undefined) ctx.set("x-spendhook-budget-reset", resetAt.toISOString());
+  if (facts.remainingNano !== null) setRemaining(ctx, facts.remainingNano);
+  if (facts.resetAt !== null) ctx.set("x-spendhook-budget-reset", facts.resetAt.toISOString());
 }
 
 function setRemaining(ctx: AppContext, nano: bigint): void {
   ctx.set("x-spendhook-budget-remaining", formatNano(nano > 0n ? nano : 0n));
 }
 
-async function sendStream(
+/** From here on the response is written by hand: Koa neither sends nor ends it. */
+function startStream(
   ctx: AppContext,
-  answer: Extract<Answer, { kind: "stream" }>,
+  { status, headers }: Parameters<ChatClient["startStream"]>[0],
   gone: AbortSignal,
-): Promise<void> {
+): ClientSink {
+  ctx.set({ "cache-control": "no-cache", "x-accel-buffering": "no", ...headers });
   ctx.respond = false;
-  ctx.set({ "cache-control": "no-cache", "x-accel-buffering": "no", ...answer.headers });
-  ctx.res.statusCode = answer.status;
+  ctx.res.statusCode = status;
   ctx.res.flushHeaders();
-  const announceCost = ctx.get("x-spendhook-stream-cost") === "true";
-  const result = await answer.pipe(clientSink(ctx.res, gone), { announceCost });
-  if (result.charged !== null) logCharge(ctx, result.charged);
-  Object.assign(ctx.state.logFields, {
-    outcome: result.outcome,
-    ...(result.error !== null && { error: result.error.code }),
-  });
+  return clientSink(ctx.res, gone);
 }
 
-function describeCharge(ctx: AppContext, charged: Charged, { terms }: PreparedCall): void {
-  ctx.set("x-litellm-response-cost", formatNano(charged.costNano));
-  if (charged.receipt?.state === "committed") {
-    const { spendNano } = charged.receipt.totals;
-    ctx.set("x-spendhook-customer-spend", formatNano(spendNano));
-    const maxNano = terms?.budget?.maxNano ?? null;
-    if (maxNano !== null) setRemaining(ctx, maxNano - spendNano);
-  }
-  logCharge(ctx, charged);
+function describeCharge(ctx: AppContext, { costNano, receipt }: Charged, maxNano: bigint | null): void {
+  ctx.set("x-litellm-response-cost", formatNano(costNano));
+  if (receipt?.state !== "committed") return;
+  const { spendNano } = receipt.totals;
+  ctx.set("x-spendhook-customer-spend", formatNano(spendNano));
+  if (maxNano !== null) setRemaining(ctx, maxNano - spendNano);
 }
 
 function logCharge(ctx: AppContext, charged: Charged): void {
