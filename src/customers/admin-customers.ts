@@ -12,7 +12,7 @@ import {
   showCustomer,
   showCustomers,
 } from "./admin.ts";
-import { type BudgetFields, changeLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
+import { type BudgetFields, changeLimits, givenLimits, hasBudgetFields, NO_LIMITS } from "./budget-fields.ts";
 import { changedSettings, newCustomer } from "./customer-doc.ts";
 import type { NewCustomer, UpdateCustomer } from "./customer-fields.ts";
 
@@ -44,7 +44,10 @@ export async function createCustomer(deps: AdminDeps, actor: string, body: NewCu
   return shown;
 }
 
-/** Changes what is given; `null` clears. A changed limit of a shared tier becomes a private copy. */
+/**
+ * Changes what is given; `null` clears a value, and leaves `blocked` and `models` as they are. A changed limit
+ * of a shared tier becomes a private copy.
+ */
 export async function updateCustomer(deps: AdminDeps, actor: string, body: UpdateCustomer): Promise<Shown> {
   checkDefaultModel(deps, body.default_model);
   const shown = await inTransaction(deps.store, async (session) => {
@@ -82,8 +85,10 @@ async function chooseBudget(
   const wanted = body.budget_id == null ? null : await requireBudget(change, body.budget_id);
   const base = body.budget_id === undefined ? current : wanted;
   const owned = current?.customerId === customer._id ? current : null;
-  if (hasBudgetFields(body) && (base !== null || !onlyClears(body))) {
-    return writeCopy(change, { owned, base, body, customerId: customer._id });
+  // Who names a tier and sends the rest of the form as null wants that tier, not a copy without its limits.
+  const limits = wanted !== null && wanted._id !== owned?._id ? givenLimits(body) : body;
+  if (hasBudgetFields(limits) && (base !== null || !onlyClears(limits))) {
+    return writeCopy(change, { owned, base, body: limits, customerId: customer._id });
   }
   if (owned !== null && base?._id !== owned._id) await budgets.deleteOne({ _id: owned._id }, { session });
   return base?._id ?? null;

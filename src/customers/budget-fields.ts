@@ -80,6 +80,13 @@ const schema = z.object(budgetFields);
 export type BudgetFields = z.infer<typeof schema>;
 export const BUDGET_FIELD_NAMES = Object.keys(budgetFields) as (keyof BudgetFields)[];
 
+/** The limits that are given a value. */
+export function givenLimits(fields: BudgetFields): BudgetFields {
+  return Object.fromEntries(
+    BUDGET_FIELD_NAMES.flatMap((name) => (fields[name] == null ? [] : [[name, fields[name]]])),
+  );
+}
+
 /** True when any field of a budget was given, `null` included. */
 export function hasBudgetFields(fields: BudgetFields): boolean {
   return BUDGET_FIELD_NAMES.some((name) => fields[name] !== undefined);

@@ -40,12 +40,15 @@ type Settings = Pick<
   "alias" | "aliasKey" | "blocked" | "models" | "defaultModel" | "allowedModelRegion" | "objectPermission"
 >;
 
-/** What these fields change of a customer, its budget aside: absent ones nothing, `null` clears. */
+/**
+ * What these fields change of a customer, its budget aside: absent ones nothing. `null` clears a value; a block
+ * is no value to clear, and a list is cleared by an empty one.
+ */
 export function changedSettings(body: UpdateCustomer): Partial<Settings> {
   return {
     ...(body.alias !== undefined && { alias: body.alias, aliasKey: aliasKeyOf(body.alias) }),
-    ...(body.blocked !== undefined && { blocked: body.blocked ?? false }),
-    ...(body.models !== undefined && { models: body.models ?? [] }),
+    ...(body.blocked != null && { blocked: body.blocked }),
+    ...(body.models != null && { models: body.models }),
     ...(body.default_model !== undefined && { defaultModel: body.default_model }),
     ...(body.allowed_model_region !== undefined && { allowedModelRegion: body.allowed_model_region }),
     ...(body.object_permission !== undefined && {

@@ -48,12 +48,13 @@ export const newCustomerSchema = z
   })
   .refine((body) => body.max_budget == null || body.budget_id == null, EITHER);
 
-/** POST /customer/update: what is absent stays, `null` clears. */
+/** POST /customer/update: what is absent stays; `null` clears a value, never `blocked` or `models`. */
 export const updateCustomerSchema = z.strictObject({
   user_id: customerId,
-  blocked: z.boolean().nullish(),
   metadata: z.unknown().optional(),
   ...settings,
+  blocked: z.boolean().nullish().describe("null leaves it as it is"),
+  models: settings.models.describe("null leaves the list as it is; an empty one allows all models"),
 });
 
 export const customerIdsSchema = ids;

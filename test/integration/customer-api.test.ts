@@ -132,40 +132,116 @@ test("an update changes what is given and nothing else", async () => {
   });
 });
 
-test("null clears each field, the budget too", async () => {
+/** What null does to each field of an update. */
+const CLEARED: [field: string, before: unknown][] = [
+  ["alias", "a"],
+  ["default_model", "mock"],
+  ["allowed_model_region", "us"],
+  ["object_permission", { agents: ["a"] }],
+];
+const CLEARED_LIMITS: [field: string, before: unknown, after?: unknown][] = [
+  ["max_budget", 1],
+  ["soft_budget", 0.5],
+  ["budget_duration", "1d"],
+  ["budget_reset_at", "2094-05-06T07:08:09.000Z"],
+  ["tpm_limit", 5],
+  ["rpm_limit", 6],
+  ["max_parallel_requests", 7],
+  ["model_max_budget", { mock: { budget_limit: 1, time_period: null } }],
+  ["thresholds", [0.5]],
+  ["budget_enforcement", "soft", "hard"],
+];
+
+test.each(CLEARED)("null clears %s", async (field, before) => {
   const user_id = newId();
-  await app.make("/customer/new", {
-    user_id,
-    alias: "a",
-    blocked: true,
-    models: ["mock"],
-    default_model: "mock",
-    allowed_model_region: "us",
-    object_permission: { agents: ["a"] },
-    max_budget: 1,
-    tpm_limit: 5,
-    budget_duration: "1d",
-  });
-  const cleared = await app.make("/customer/update", {
-    user_id,
-    alias: null,
-    blocked: null,
-    models: null,
-    default_model: null,
-    allowed_model_region: null,
-    object_permission: null,
-    max_budget: null,
-    budget_duration: null,
-  });
-  expect(cleared).toMatchObject({
-    alias: null,
+  const made = await app.make("/customer/new", { user_id, [field]: before, blocked: true, models: ["mock"] });
+  expect(made[field]).toEqual(before);
+  const after = await app.make("/customer/update", { user_id, [field]: null });
+  expect(after).toEqual({ ...made, [field]: null, updated_at: after["updated_at"] });
+});
+
+test.each(CLEARED_LIMITS)(
+  "null clears %s of a customer, and of a tier",
+  async (field, before, after = null) => {
+    const id = newId();
+    const customer = await app.make("/customer/new", { user_id: id, max_budget: 9, [field]: before });
+    expect(customer["litellm_budget_table"]).toMatchObject({ [field]: before });
+    expect(
+      (await app.make("/customer/update", { user_id: id, [field]: null }))["litellm_budget_table"],
+    ).toMatchObject({ [field]: after });
+    await app.make("/budget/new", { budget_id: id, [field]: before });
+    expect(await app.make("/budget/update", { budget_id: id, [field]: null })).toMatchObject({
+      [field]: after,
+    });
+  },
+);
+
+test("null never unblocks, and does not open a list of models: false and [] do", async () => {
+  const user_id = newId();
+  const made = await app.make("/customer/new", { user_id, blocked: true, models: ["mock"] });
+  const same = await app.make("/customer/update", { user_id, blocked: null, models: null, alias: "a" });
+  expect(same).toEqual({ ...made, alias: "a", updated_at: same["updated_at"] });
+  const call = { model: "mock", user: user_id, messages: [{ role: "user", content: "Hi" }] };
+  expect((await app.post("/chat/completions", call)).status).toBe(400);
+  expect(await app.make("/customer/update", { user_id, blocked: false, models: [] })).toMatchObject({
     blocked: false,
     models: [],
-    default_model: null,
-    allowed_model_region: null,
-    object_permission: null,
-    litellm_budget_table: { max_budget: null, budget_duration: null, budget_reset_at: null, tpm_limit: 5 },
   });
+});
+
+/** A client that sends its whole form. */
+const EVERYTHING_NULL = {
+  alias: null,
+  blocked: null,
+  models: null,
+  metadata: null,
+  ...Object.fromEntries([...CLEARED, ...CLEARED_LIMITS].map(([field]) => [field, null])),
+};
+
+test("a client that sends every field as null changes neither a block nor the models, and loses no tier by it", async () => {
+  const user_id = newId();
+  const named = { user_id, budget_id: "tier" };
+  const made = await app.make("/customer/new", { ...EVERYTHING_NULL, ...named, spend: null });
+  expect(made).toMatchObject({ blocked: false, models: [], budget_id: "tier", max_budget: 4 });
+  await app.make("/customer/update", { user_id, blocked: true, models: ["mock"] });
+  expect(await app.make("/customer/update", { ...EVERYTHING_NULL, ...named })).toMatchObject({
+    blocked: true,
+    models: ["mock"],
+    budget_id: "tier",
+    max_budget: 4,
+  });
+  // Moved from a budget of its own to a tier, in the same words.
+  expect(await app.make("/customer/update", { user_id, max_budget: 7 })).toMatchObject({ max_budget: 7 });
+  expect(await app.make("/customer/update", { ...EVERYTHING_NULL, ...named })).toMatchObject({
+    budget_id: "tier",
+    max_budget: 4,
+  });
+  expect(await app.store.collections.budgets.countDocuments({ customerId: user_id })).toBe(0);
+  expect(await app.make("/customer/update", { ...EVERYTHING_NULL, user_id, budget_id: null })).toMatchObject({
+    blocked: true,
+    models: ["mock"],
+    budget_id: null,
+    litellm_budget_table: null,
+  });
+});
+
+test("a limit beside a tier is a change to that tier, for this customer; null beside it is none", async () => {
+  const user_id = newId();
+  const made = await app.make("/customer/new", {
+    user_id,
+    budget_id: "tier",
+    rpm_limit: 3,
+    max_budget: null,
+  });
+  expect(made["litellm_budget_table"]).toMatchObject({ max_budget: 4, rpm_limit: 3, budget_duration: "1mo" });
+  expect(made["budget_id"]).not.toBe("tier");
+});
+
+test("budget_id as null takes the budget away, and a limit given with it makes a new one", async () => {
+  const user_id = newId();
+  await app.make("/customer/new", { user_id, max_budget: 1, tpm_limit: 5 });
+  const changed = await app.make("/customer/update", { user_id, budget_id: null, max_budget: 2 });
+  expect(changed["litellm_budget_table"]).toMatchObject({ max_budget: 2, tpm_limit: null });
   expect(await app.make("/customer/update", { user_id, budget_id: null })).toMatchObject({
     budget_id: null,
     litellm_budget_table: null,

@@ -39,7 +39,8 @@ export const CUSTOMER_OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/customer/update",
     tag: CUSTOMERS,
-    summary: "Change a customer: what is absent stays, null clears",
+    summary:
+      "Change a customer: what is absent stays, null clears a value, never a block or a list of models",
     body: updateCustomerSchema,
     answers: customer,
   },
@@ -143,7 +144,7 @@ export const CUSTOMER_OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/budget/update",
     tag: BUDGETS,
-    summary: "Change a tier for all of its customers",
+    summary: "Change a tier for all of its customers: what is absent stays, null clears",
     body: updateBudgetSchema,
     answers: budget,
   },
