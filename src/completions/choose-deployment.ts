@@ -1,5 +1,6 @@
 import type { CustomerTerms } from "../customers/customer-terms.ts";
 import { AppError } from "../errors.ts";
+import { allowsModel } from "./allows-model.ts";
 import type { ChatRequest } from "./chat-request.ts";
 import type { CatalogEntry, ModelCatalog } from "./model-catalog.ts";
 import { regionClass } from "./model-region.ts";
@@ -24,7 +25,8 @@ export function chooseDeployment(
   }
   const deployments = catalog.deploymentsOf(model);
   const allowed = customer?.terms.models ?? [];
-  if (allowed.length > 0 && !allowed.some((pattern) => matches(pattern, model, deployments))) {
+  const groups = deployments.flatMap(({ accessGroups }) => accessGroups);
+  if (allowed.length > 0 && !allowsModel(allowed, model, groups)) {
     throw new AppError(
       "customer_model_denied",
       `The requested model '${model.slice(0, 200)}' is not in the allowed models for this customer. Check the models this customer can use and try again.`,
@@ -43,14 +45,4 @@ export function chooseDeployment(
     );
   }
   return { model, deployment };
-}
-
-/** A name, or `provider/*` for all of a provider's models. */
-function matches(pattern: string, model: string, deployments: readonly CatalogEntry[]): boolean {
-  if (pattern === model || pattern === "*") return true;
-  if (!pattern.endsWith("/*")) return false;
-  const provider = pattern.slice(0, -2);
-  return (
-    model.startsWith(`${provider}/`) || deployments.some((deployment) => deployment.provider === provider)
-  );
 }

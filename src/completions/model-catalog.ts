@@ -6,6 +6,8 @@ import type { UpstreamTarget } from "./upstream-request.ts";
 export interface CatalogEntry extends UpstreamTarget, PricedDeployment {
   /** Where it runs, as configured; null = not said. */
   readonly region: string | null;
+  /** Names by which customers' lists of models may mean this one, among others. */
+  readonly accessGroups: readonly string[];
   /** The most tokens it can answer; null = not said. */
   readonly maxOutputTokens: number | null;
 }

@@ -21,6 +21,8 @@ export interface Deployment {
   readonly refusedFields: readonly string[];
   /** Where it runs ("eu", "us", or a provider's own name such as "westeurope"); null = not said. */
   readonly region: string | null;
+  /** Names by which customers' lists of models may mean this one, among others. */
+  readonly accessGroups: readonly string[];
   /** The most tokens the model can answer; null = not said. */
   readonly maxOutputTokens: number | null;
   /** Time to the response headers. */

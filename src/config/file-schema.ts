@@ -36,6 +36,7 @@ const deployment = z.strictObject({
     .strictObject({
       id: headerText.optional(),
       max_output_tokens: z.int().positive().optional(),
+      access_groups: z.array(z.string().min(1)).max(100).optional(),
     })
     .optional(),
 });

@@ -63,6 +63,7 @@ function resolveDeployment(entry: DeploymentFile, { env, fail, requestTimeout }:
     priceList: provider?.priceList ?? null,
     refusedFields: provider?.refusedFields ?? [],
     region: params.region_name ?? null,
+    accessGroups: entry.model_info?.access_groups ?? [],
     maxOutputTokens: entry.model_info?.max_output_tokens ?? null,
     timeoutMs: (params.timeout ?? requestTimeout) * 1000,
     idleTimeoutMs: (params.stream_timeout ?? DEFAULT_IDLE_TIMEOUT_S) * 1000,

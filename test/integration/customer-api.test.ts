@@ -249,6 +249,19 @@ test("budget_id as null takes the budget away, and a limit given with it makes a
   expect(await app.store.collections.budgets.countDocuments({ customerId: user_id })).toBe(0);
 });
 
+test("a list of models is held against the name that is called, not against where it is served from", async () => {
+  const user_id = newId();
+  await app.make("/customer/new", { user_id, models: ["openai/*"] });
+  const call = { model: "mock", user: user_id, messages: [{ role: "user", content: "Hi" }] };
+  const refused = await app.post("/chat/completions", call);
+  expect([refused.status, refused.json]).toMatchObject([
+    403,
+    { error: { type: "customer_model_access_denied", param: "model", code: "403" } },
+  ]);
+  await app.make("/customer/update", { user_id, models: ["openai/*", "moc*"] });
+  expect((await app.post("/chat/completions", call)).status).toBe(200);
+});
+
 test("a changed limit of a tier becomes a private copy; the tier and its other customers stay", async () => {
   const [one, other] = [newId(), newId()];
   await app.make("/customer/new", { user_id: one, budget_id: "tier" });

@@ -48,6 +48,7 @@ const catalog = createModelCatalog(
       mockResponse: null,
       refusedFields: [],
       region: null,
+      accessGroups: [],
       maxOutputTokens: null,
       timeoutMs: 1,
       idleTimeoutMs: 1,

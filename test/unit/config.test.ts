@@ -182,6 +182,15 @@ test("a missing named file is a fault, a missing default file is not", () => {
   );
 });
 
+test("a deployment may be in access groups", () => {
+  const params = "litellm_params: { model: openai/x, api_key: k }";
+  const { deployments } = load(`
+model_list:
+  - { model_name: a, ${params}, model_info: { access_groups: [cheap, beta] } }
+  - { model_name: b, ${params} }`);
+  expect(deployments.map(({ accessGroups }) => accessGroups)).toEqual([["cheap", "beta"], []]);
+});
+
 test("two entries of one model with the same target need ids", () => {
   const entry = "{ model_name: a, litellm_params: { model: openai/x, api_key: k } }";
   expect(faultsOf(() => load(`model_list: [${entry}, ${entry}]`))).toContain("set model_info.id");

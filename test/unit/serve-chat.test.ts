@@ -21,6 +21,7 @@ const deployment = {
   mockResponse: null,
   refusedFields: [],
   region: null,
+  accessGroups: [],
   maxOutputTokens: null,
   timeoutMs: 1,
   idleTimeoutMs: 1,
