@@ -60,7 +60,8 @@ export async function admitCall(
   const isMoneyLimited = limits.buckets.length > 0;
   let verdict = await deps.admit(call.requestId, customerId, limits);
   let used = plan;
-  if (verdict.kind === "over_budget" && priced !== null) {
+  // A soft limit that is reached refuses a call of whatever size.
+  if (verdict.kind === "over_budget" && !verdict.bucket.soft && priced !== null) {
     // A byte is at most one token. Counting takes its time, so it is done only where it may decide.
     const counted = await countedTokens(deps, call.request);
     used = holdFor(
@@ -205,6 +206,9 @@ function spentOf(account: Account | null, bucket: string): bigint {
   return account?.modelSpend.find(({ model }) => modelBucket(model) === bucket)?.spendNano ?? 0n;
 }
 
+/** What has to be left for a call under a soft limit. */
+const LEAST_LEFT_NANO = 1n;
+
 function refusal(
   deps: AdmitDeps,
   verdict: Exclude<Verdict, { kind: "admitted" | "unknown" }>,
@@ -220,7 +224,7 @@ function refusal(
     maxNano: verdict.bucket.maxNano,
     spentNano: verdict.spentNano,
     heldNano: verdict.heldNano,
-    neededNano: verdict.bucket.minNano,
+    neededNano: verdict.bucket.soft ? LEAST_LEFT_NANO : verdict.bucket.minNano,
     resetAt: periodOf(deps.now())?.end ?? null,
     status: deps.policy.exceededStatus,
   });

@@ -119,8 +119,8 @@ for i = first, #ARGV, 7 do
   local free = max - spent - held
   local grant = need
   if soft then
-    if max - spent <= 0 then return { 'budget', name, text(spent), text(held) } end
-    grant = 0
+    -- Only the last one may pass the limit, so it is held whole, and not cut.
+    if free <= 0 then return { 'budget', name, text(spent), text(held) } end
   elseif need > free then
     if least > free then return { 'budget', name, text(spent), text(held) } end
     grant = math.min(free, fallback)

@@ -6,7 +6,7 @@ export interface Bucket {
   readonly needNano: bigint;
   readonly fallbackNano: bigint;
   readonly minNano: bigint;
-  /** Admitted while anything is left; nothing is held. */
+  /** Admitted while anything is left of what is neither spent nor held; what it needs is held whole. */
   readonly soft: boolean;
   /**
    * When the period ends by the terms of this process; null = never. What Redis knows by other terms is read

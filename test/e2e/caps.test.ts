@@ -162,6 +162,33 @@ test.for([1, 4])("1,000 calls at once through %i proxies: exactly 50 are admitte
   await expectVerified(stack.dataDir);
 });
 
+// Setup     soft limits of $0.15, of the budget or of one model, two proxies; calls of exactly $0.10.
+// Timeline  eight calls start in the same moment, none of which the other has paid for yet; then one more.
+// Proves    what calls in flight may cost counts: the second finds something left, the third does not; a whole
+//           answer is served to both; the one that comes after the fact is told what is spent.
+test.for([
+  { budget_enforcement: "soft", max_budget: 0.15 },
+  { budget_enforcement: "soft", model_max_budget: { fixed: { max_budget: 0.15, budget_duration: "1d" } } },
+])("of calls at once under a soft limit only the last that is let in passes it: %o", LONG, async (limits) => {
+  const addresses = await startProxies(2);
+  await must("/customer/new", { user_id: ada, ...limits });
+  const outcomes = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => outcome(ada, { stream: i % 3 === 0 }, addresses[i % 2])),
+  );
+  expect(outcomes.toSorted()).toEqual([
+    ...Array.from({ length: 2 }, () => "200"),
+    ...Array.from({ length: 6 }, () => "422 budget_exceeded false"),
+  ]);
+  expect(upstream.seen.map(({ body }) => body["max_tokens"])).toEqual([1000, 1000]);
+  expect(await stack.customer(ada)).toMatchObject({ spend: 0.2, sequence: 2 });
+  const late = await call(ada);
+  expect([late.status, await late.json()]).toMatchObject([
+    422,
+    { error: { budget: { max_budget: 0.15, spend: 0.2, held: 0, needed: 1e-9 } } },
+  ]);
+  await expectVerified(stack.dataDir);
+});
+
 // Setup     a default tier of $2.00, two proxies, a customer that nobody has heard of.
 // Timeline  its first 200 calls, all at once.
 // Proves    the tier holds from the first call on, and the customer exists afterwards.

@@ -46,12 +46,12 @@ function open(others: Admission[] = []): Admission {
   return admission;
 }
 
-function limits(fields: Partial<CallLimits> & { max?: bigint; need?: bigint; min?: bigint; soft?: boolean }) {
-  const { max, need = USD, min = need, soft = false, ...rest } = fields;
+function limits(fields: Partial<CallLimits> & { max?: bigint; need?: bigint; min?: bigint }) {
+  const { max, need = USD, min = need, ...rest } = fields;
   const bucket =
     max === undefined
       ? []
-      : [{ name: "", maxNano: max, needNano: need, fallbackNano: need, minNano: min, soft }];
+      : [{ name: "", maxNano: max, needNano: need, fallbackNano: need, minNano: min, soft: false }];
   return { rpm: null, tpm: null, parallel: null, buckets: bucket, ...rest };
 }
 
@@ -128,15 +128,6 @@ test("what does not fit whole is admitted for the rest, down to the least", asyn
   const cut = limits({ max: 10n * USD, need: 5n * USD, min: USD });
   expect(await one.admit(nextId(), "ada", cut)).toMatchObject({ kind: "admitted", grantedNano: 3n * USD });
   expect((await one.admit(nextId(), "ada", cut)).kind).toBe("over_budget");
-});
-
-test("soft limits admit while anything is left, and hold nothing", async () => {
-  const one = open();
-  const call = limits({ max: USD, need: 9n * USD, soft: true });
-  const id = await admitted(one, call);
-  await admitted(one, call);
-  commit(one, id, USD);
-  expect((await one.admit(nextId(), "ada", call)).kind).toBe("over_budget");
 });
 
 test("redis is filled from the store, once, and a slow fill does not undo a commit", async () => {
