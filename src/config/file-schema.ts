@@ -1,11 +1,19 @@
 import { z } from "zod";
 import { HEADER_TEXT, HEADER_TEXT_RULE } from "../lib/header-text.ts";
-import { parseUsd } from "../lib/money.ts";
+import { type AmountFault, readUsd } from "../lib/money.ts";
+
+const PICO_SCALE = 12;
+const PRICE_FAULTS: Readonly<Record<AmountFault, string>> = {
+  not_an_amount: "must be a non-negative USD amount per token",
+  too_fine: "must not be finer than a pico-dollar (0.000000000001 USD) per token",
+};
 
 /** USD per token as LiteLLM writes it: a number or a numeric string, kept as it came. */
-const pricePerToken = z
-  .union([z.number(), z.string()])
-  .refine((value) => parseUsd(value, 12) !== null, "must be a non-negative USD amount per token");
+const pricePerToken = z.union([z.number(), z.string()]).superRefine((value, context) => {
+  const read = readUsd(value, PICO_SCALE);
+  if (typeof read === "bigint") return;
+  context.addIssue({ code: "custom", message: PRICE_FAULTS[read] });
+});
 
 const headerText = z.string().min(1).max(4096).regex(HEADER_TEXT, HEADER_TEXT_RULE);
 

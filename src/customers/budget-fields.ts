@@ -1,20 +1,9 @@
 import { z } from "zod";
-import { parseUsd } from "../lib/money.ts";
 import { parseBudgetDuration } from "../spend/periods.ts";
 import type { BudgetDoc, ModelLimitDoc } from "../store/documents.ts";
 import { wellFormedText } from "./field-text.ts";
+import { amount, usd } from "./usd-field.ts";
 
-const NANO_SCALE = 9;
-/** Sums up to here stay exact in every part that counts them; nobody's budget is near it. */
-const MOST_NANO = 10n ** 9n * 10n ** 9n;
-
-/** USD: a number, or the text of one, as LiteLLM's clients send it. Alone at fault it is answered as LiteLLM does. */
-export const usd = z
-  .union([z.number(), z.string()], "Input should be a number or the text of one")
-  .refine((value) => readAmount(value) !== null, {
-    message: "Input should be a non-negative finite number",
-    params: { code: "invalid_budget", fault: "must be a non-negative finite number" },
-  });
 const count = z
   .union(
     [z.number(), z.string().regex(/^\d+$/, "Input should be a whole number").transform(Number)],
@@ -138,24 +127,6 @@ export function changeLimits(limits: Limits, fields: BudgetFields): Limits {
 /** LiteLLM's times without an offset are UTC. */
 export function readInstant(text: string): Date {
   return new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
-}
-
-/** Longer texts of a number have no meaning left for money, and cost time to read. */
-const LONGEST_AMOUNT = 100;
-
-/** Null for what is no amount of money that can be counted. */
-function readAmount(value: number | string): bigint | null {
-  if (typeof value === "string" && value.length > LONGEST_AMOUNT) return null;
-  const nano = parseUsd(value, NANO_SCALE);
-  return nano === null || nano > MOST_NANO ? null : nano;
-}
-
-/** USD, already checked, as nano-USD; undefined and null stay what they are. */
-export function amount(value: number | string | null | undefined): bigint | null | undefined {
-  if (value === undefined || value === null) return value;
-  const nano = readAmount(value);
-  if (nano === null) throw new Error("An amount was used before it was checked");
-  return nano;
 }
 
 function modelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc[] | undefined {

@@ -3,7 +3,7 @@ import { NEAR_UTILIZATION, OVER_UTILIZATION, utilizationOf } from "../spend/util
 import type { BudgetDoc } from "../store/documents.ts";
 import { readInTime } from "../store/read-in-time.ts";
 import type { AdminDeps } from "./admin.ts";
-import { amount } from "./budget-fields.ts";
+import { amount } from "./usd-field.ts";
 import { tierFilter } from "./find-customers.ts";
 
 export interface BudgetUsage {

@@ -1,6 +1,6 @@
 import { NEW_ACCOUNT } from "../spend/account.ts";
 import type { CustomerDoc } from "../store/documents.ts";
-import { amount } from "./budget-fields.ts";
+import { amount } from "./usd-field.ts";
 import type { NewCustomer, UpdateCustomer } from "./customer-fields.ts";
 import { aliasKeyOf } from "./find-customers.ts";
 

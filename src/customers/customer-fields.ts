@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { budgetFields, usd } from "./budget-fields.ts";
+import { budgetFields } from "./budget-fields.ts";
 import { wellFormedText } from "./field-text.ts";
+import { usd } from "./usd-field.ts";
 
 const MAX_ID_BYTES = 1024;
 const MAX_MODELS = 1000;

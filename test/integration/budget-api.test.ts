@@ -90,6 +90,49 @@ const REFUSALS: { name: string; path: string; body: object; status: number; answ
       },
     },
   },
+  ...[5e-11, 5e-10, "1e-10", "0.0000000001", 4.0000000001].flatMap((amount) =>
+    ["new", "update"].map((path) => ({
+      name: `an amount of ${amount}`,
+      path,
+      body: {
+        budget_id: "known",
+        max_budget: amount,
+        soft_budget: amount,
+        model_max_budget: { mock: { max_budget: amount }, other: amount },
+      },
+      status: 400,
+      answer: {
+        detail: {
+          error: ["max_budget", "soft_budget", "model_max_budget.mock.max_budget", "model_max_budget.other"]
+            .map(
+              (name) => `${name} must not be finer than a nano-dollar (0.000000001 USD). Received: ${amount}`,
+            )
+            .join("; "),
+        },
+      },
+    })),
+  ),
+  {
+    name: "a maximum finer than a nano-dollar",
+    path: "preview",
+    body: { budget_id: "known", max_budget: "5e-10" },
+    status: 400,
+    answer: {
+      detail: { error: "max_budget must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-10" },
+    },
+  },
+  {
+    name: "more than anybody has",
+    path: "new",
+    body: { max_budget: 1e30, soft_budget: "1000000000.01" },
+    status: 400,
+    answer: {
+      detail: {
+        error:
+          "max_budget must be at most 1000000000 USD. Received: 1e+30; soft_budget must be at most 1000000000 USD. Received: 1000000000.01",
+      },
+    },
+  },
   {
     name: "a missing id",
     path: "update",
@@ -164,6 +207,11 @@ test.each<[string, object, string, string]>([
   ["new", { model_max_budget: { mock: {} } }, "model_max_budget.mock", "either"],
   ["new", { model_max_budget: ["mock"] }, "model_max_budget", "a list"],
   ["update", { budget_id: "known", max_budget: true }, "max_budget", "number"],
+  ["update", { budget_id: "known", max_budget: "lots" }, "max_budget", "number or the text of one"],
+  ["new", { soft_budget: "" }, "soft_budget", "number or the text of one"],
+  ["new", { max_budget: "1".repeat(101) }, "max_budget", "100 characters"],
+  ["new", { model_max_budget: { m: { max_budget: "lots" } } }, "model_max_budget.m.max_budget", "number"],
+  ["new", { model_max_budget: { m: "lots" } }, "model_max_budget.m", "number"],
   ["update", { budget_id: 5 }, "budget_id", "string"],
   ["info", { budgets: "known" }, "budgets", "array"],
   ["delete", { budget_id: "known" }, "id", "required"],
@@ -175,6 +223,17 @@ test.each<[string, object, string, string]>([
   const found = detail.find(({ loc }) => loc.slice(1).join(".") === field);
   expect(found?.msg).toContain(text);
   expect(await storedState(app.store)).toBe(before);
+});
+
+test.each([
+  [0.1 + 0.2, 0.3],
+  [0.0011120000000000001, 0.001112],
+  ["0.1000000000", 0.1],
+  ["1e-9", 1e-9],
+  [1e9, 1e9],
+])("an amount of %s is one of whole nano-dollars", async (amount, shown) => {
+  const made = await app.make("/budget/new", { max_budget: amount, soft_budget: amount });
+  expect(made).toMatchObject({ max_budget: shown, soft_budget: shown });
 });
 
 test("an update changes what is given, null clears, and two updates are two versions", async () => {

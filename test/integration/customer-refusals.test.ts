@@ -138,6 +138,27 @@ const LITELLM_ERRORS: { name: string; path: string; body: object; status: number
       },
     },
   },
+  {
+    name: "amounts finer than a nano-dollar",
+    path: "new",
+    body: { user_id: "fresh", max_budget: 5e-11, spend: "5e-10" },
+    status: 400,
+    answer: {
+      detail: {
+        error:
+          "spend must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-10; max_budget must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-11",
+      },
+    },
+  },
+  {
+    name: "a maximum finer than a nano-dollar",
+    path: "update",
+    body: { user_id: "known", max_budget: 5e-11 },
+    status: 400,
+    answer: {
+      detail: { error: "max_budget must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-11" },
+    },
+  },
 ];
 
 test.each(LITELLM_ERRORS.flatMap((row) => ["customer", "end_user"].map((prefix) => ({ ...row, prefix }))))(

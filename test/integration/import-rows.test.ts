@@ -37,6 +37,7 @@ test("rows that cannot be taken are named with the reason, and the rest goes on"
   const budgets = await file("budgets.json", [
     { ...tier, budget_id: "monthly", budget_duration: "monthly" },
     { ...tier, budget_id: "negative", max_budget: -1 },
+    { ...tier, budget_id: "dust", max_budget: 5e-11, model_max_budget: { mock: { max_budget: "5e-10" } } },
     { ...tier, budget_duration: "1hr" },
     tier,
     { budget_id: 5 },
@@ -57,18 +58,16 @@ test("rows that cannot be taken are named with the reason, and the rest goes on"
   const { code, out } = await run([customers, budgets]);
   expect(code).toBe(1);
   expect(out.split("\n")).toEqual([
-    "budgets:   1 created, 0 updated, 0 unchanged, 4 skipped",
+    "budgets:   1 created, 0 updated, 0 unchanged, 5 skipped",
     "customers: 2 created, 0 updated, 0 unchanged, 6 skipped",
     "other rows: 2 skipped",
     "skipped customers.ndjson:2: this line is not JSON",
     expect.stringMatching(/^skipped budgets.json\[0\] budget "monthly": budget_duration: .*got "monthly"$/),
     'skipped budgets.json[1] budget "negative": max_budget: Input should be a non-negative finite number, got -1',
-    'skipped budgets.json[3] budget "free-tier": the same id is at budgets.json[2]',
-    "skipped budgets.json[4]: budget_id: Invalid input: expected string, received number, got 5".replace(
-      "[4]:",
-      "[4]:",
-    ),
-    "skipped budgets.json[5]: it has neither a user_id nor a budget_id",
+    'skipped budgets.json[2] budget "dust": max_budget: Input should not be finer than a nano-dollar (0.000000001 USD), got 5e-11; model_max_budget.mock.max_budget: Input should not be finer than a nano-dollar (0.000000001 USD), got "5e-10"',
+    'skipped budgets.json[4] budget "free-tier": the same id is at budgets.json[3]',
+    "skipped budgets.json[5]: budget_id: Invalid input: expected string, received number, got 5",
+    "skipped budgets.json[6]: it has neither a user_id nor a budget_id",
     'skipped customers.ndjson:3 customer "": user_id: Input should not be empty, got ""',
     expect.stringMatching(
       /^skipped customers.ndjson:4 customer "poor": allowed_model_region: .*; spend: .*got -0.5$/,

@@ -149,6 +149,10 @@ test.each([
     "model_list: [{ model_name: a, litellm_params: { model: openai/a, api_key: k, input_cost_per_token: -1 } }]",
     "must be a non-negative USD amount",
   ],
+  ...[2.5e-13, '"0.0000000000001"'].map((price) => [
+    `model_list: [{ model_name: a, litellm_params: { model: openai/a, api_key: k, output_cost_per_token: ${price} } }]`,
+    "model_list[0].litellm_params.output_cost_per_token: must not be finer than a pico-dollar (0.000000000001 USD) per token",
+  ]),
   ["general_settings: { alerting: [slack] }", "general_settings.alerting[0]"],
   ["a: [", "Flow sequence"],
 ])("%s is refused: %s", (yaml, message) => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { describe, plainIssues, valueAt } from "../../lib/zod-issues.ts";
-import { usd } from "../budget-fields.ts";
 import { type UpdateCustomer, updateCustomerSchema } from "../customer-fields.ts";
+import { countedUsd } from "../usd-field.ts";
 import {
   asIncoming,
   type IncomingBudget,
@@ -49,7 +49,7 @@ const litellmCustomer = z.object({
     object_permission: true,
     budget_id: true,
   }).shape,
-  spend: usd.nullish(),
+  spend: countedUsd.nullish(),
   litellm_budget_table: z.record(z.string(), z.unknown()).nullish(),
 });
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CustomerDoc } from "../../store/documents.ts";
-import { amount } from "../budget-fields.ts";
+import { amount } from "../usd-field.ts";
 import { changedSettings, newCustomer } from "../customer-doc.ts";
 import type { IncomingCustomer } from "./incoming.ts";
 import type { Outcome } from "./plan-budget.ts";
