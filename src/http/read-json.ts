@@ -19,7 +19,7 @@ export async function readJsonOrNothing<T>(ctx: AppContext, schema: z.ZodType<T>
   return check(schema, bytes.length === 0 ? {} : parse(bytes), "body");
 }
 
-/** The request's query, checked like a body. */
+/** The request's query, checked like a body; a parameter that the schema does not have is passed over, as in LiteLLM. */
 export function readQuery<T>(ctx: AppContext, schema: z.ZodType<T>): T {
   return check(schema, { ...ctx.query }, "query");
 }

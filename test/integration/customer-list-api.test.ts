@@ -78,7 +78,6 @@ test.each([
   "limit=1&limit=2",
   "sort=spend!",
   "order=up",
-  "page=2",
   "cursor=!!!",
   "cursor=",
   `cursor=${Buffer.from('[1,"x"]').toString("base64url")}`,

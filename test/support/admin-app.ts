@@ -48,6 +48,8 @@ export interface AdminApp {
   post(pathname: string, body: unknown): Promise<Answered>;
   /** POST of which only the status and the text matter: a stream, a refusal of whatever shape. */
   send(pathname: string, body: string): Promise<{ status: number; text: string }>;
+  /** GET of whatever kind of text. */
+  read(pathname: string): Promise<{ status: number; text: string }>;
   /** POST that must succeed; its answer. */
   make(pathname: string, body: object): Promise<Json>;
   /** GET /customer/info of a customer that must exist. */
@@ -97,6 +99,10 @@ export async function startAdminApp(settings: object = {}): Promise<AdminApp> {
     post: (pathname, body) => call("POST", pathname, body),
     send: async (pathname, body) => {
       const response = await send("POST", pathname, body);
+      return { status: response.status, text: await response.text() };
+    },
+    read: async (pathname) => {
+      const response = await send("GET", pathname);
       return { status: response.status, text: await response.text() };
     },
     make,

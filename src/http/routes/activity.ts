@@ -19,7 +19,7 @@ const csv = z
   .string()
   .default("")
   .transform((text) => text.split(",").filter((part) => part !== ""));
-export const activityQuery = z.strictObject({
+export const activityQuery = z.object({
   start_date: day,
   end_date: day,
   end_user_ids: csv,
@@ -30,7 +30,7 @@ export const activityQuery = z.strictObject({
   page_size: z.coerce.number().int().min(1).max(MAX_PAGE).default(10),
 });
 
-export const aliasQuery = z.looseObject({
+export const aliasQuery = z.object({
   search: z.string().max(1024).nullable().default(null),
   page: z.coerce.number().int().min(1).default(1),
   size: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),

@@ -36,7 +36,7 @@ export interface BudgetRoutesDeps {
 }
 
 const MAX_PAGE = 1000;
-const pageQuery = z.strictObject({
+const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
   cursor: z.string().nullable().default(null),
 });
@@ -46,7 +46,7 @@ export const budgetListQuery = pageQuery.extend({
     .transform((text) => text === "true")
     .default(false),
 });
-export const auditQuery = z.strictObject({
+export const auditQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
   cursor: z.string().nullable().default(null),
   target_id: z.string().nullable().default(null),

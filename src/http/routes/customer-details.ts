@@ -23,12 +23,12 @@ export interface CustomerDetailsDeps {
 }
 
 const MAX_CALLS = 1000;
-export const callsQuery = z.strictObject({
+export const callsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_CALLS).default(50),
   cursor: z.string().nullable().default(null),
 });
 /** An order may be said, as for the list; the file is by id, the order in which nobody moves meanwhile. */
-export const exportQuery = z.strictObject({ ...customerFilter, ...customerOrder });
+export const exportQuery = z.object({ ...customerFilter, ...customerOrder });
 
 export function customerDetailRoutes(router: Router<RequestState>, { customers }: CustomerDetailsDeps): void {
   const both = (path: string): string[] => [`/customer/${path}`, `/end_user/${path}`];

@@ -54,7 +54,7 @@ export const customerOrder = {
   order: z.enum(["asc", "desc"]).default("asc"),
 } as const;
 
-export const customerListQuery = z.strictObject({
+export const customerListQuery = z.object({
   limit,
   cursor: z.string().nullable().default(null),
   held: flag.default(false),

@@ -34,7 +34,7 @@ const instant = z.iso
   .transform((text) => new Date(text));
 const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(100);
 
-export const deliveriesQuery = z.strictObject({
+export const deliveriesQuery = z.object({
   endpoint_id: z.string().nullable().default(null),
   customer_id: z.string().nullable().default(null),
   event: types.nullable().default(null),
@@ -56,8 +56,8 @@ export const replayBody = z
   })
   .refine((body) => body.from <= body.to, { message: "'from' must not be after 'to'", path: ["from"] });
 
-export const eventsQuery = z.strictObject({ after: timeCursor.nullable().default(null), limit });
-export const customerEventsQuery = z.strictObject({
+export const eventsQuery = z.object({ after: timeCursor.nullable().default(null), limit });
+export const customerEventsQuery = z.object({
   after: z.coerce.number().int().min(0).default(0),
   limit,
 });

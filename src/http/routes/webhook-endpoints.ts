@@ -36,7 +36,7 @@ export interface EndpointRoutesDeps {
 }
 
 const MOST_HOURS = 24 * 30;
-export const historyQuery = z.strictObject({
+export const historyQuery = z.object({
   hours: z.coerce.number().int().min(1).max(MOST_HOURS).default(24),
 });
 

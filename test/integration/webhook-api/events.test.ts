@@ -137,7 +137,6 @@ test.each([
   ["/events?limit=0"],
   ["/events?limit=1001"],
   ["/events?limit=x"],
-  ["/events?nonsense=1"],
   ["/customer/a/events?after=-1"],
   ["/customer/a/events?after=1.5"],
   ["/customer/a/events?after=99999999999999999999"],
@@ -149,7 +148,6 @@ test.each([
   ["/webhook/deliveries?from=yesterday"],
   ["/webhook/deliveries?to=2026-01-31"],
   ["/webhook/deliveries?limit=0"],
-  ["/webhook/deliveries?nonsense=1"],
 ])("GET %s is 422", async (route) => {
   const { status, json } = await service.call<{ detail: { loc: string[] }[] }>("GET", route);
   expect(status).toBe(422);
