@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseBudgetDuration } from "../spend/periods.ts";
-import type { BudgetDoc, ModelLimitDoc } from "../store/documents.ts";
+import type { BudgetDoc, ModelLimitDoc, ModelLimitWord } from "../store/documents.ts";
 import { wellFormedText } from "./field-text.ts";
 import { amount, usd } from "./usd-field.ts";
 
@@ -45,6 +45,18 @@ const modelLimit = z.union(
   "Input should be an amount, {budget_limit, time_period} or {max_budget, budget_duration}",
 );
 
+const modelName = wellFormedText(8192).min(1, "A model has a name");
+/** By the name that callers use: a pattern would be a limit that never holds. */
+const modelLimits = z.record(z.string(), modelLimit).superRefine((limits, context) => {
+  for (const model of Object.keys(limits)) {
+    const issues = modelName.safeParse(model).error?.issues ?? [];
+    const pattern = model.includes("*") ? ["Input should limit one model by its name, without a *"] : [];
+    for (const message of [...issues.map((issue) => issue.message), ...pattern]) {
+      context.addIssue({ code: "custom", message, path: [model] });
+    }
+  }
+});
+
 /** The fields of a budget, as they come; `null` clears, an absent one stays. */
 export const budgetFields = {
   max_budget: usd.nullish(),
@@ -60,7 +72,7 @@ export const budgetFields = {
       message: "Input should be a date and time, UTC or with its offset",
     })
     .nullish(),
-  model_max_budget: z.record(wellFormedText(8192).min(1, "A model has a name"), modelLimit).nullish(),
+  model_max_budget: modelLimits.nullish(),
   thresholds: shares.nullish(),
   budget_enforcement: z.enum(["hard", "soft"]).nullish(),
 } as const;
@@ -118,7 +130,7 @@ export function changeLimits(limits: Limits, fields: BudgetFields): Limits {
         : resetAt === null
           ? null
           : readInstant(resetAt),
-    modelLimits: given(modelLimits(fields.model_max_budget), limits.modelLimits),
+    modelLimits: given(readModelLimits(fields.model_max_budget), limits.modelLimits),
     thresholds: given(fields.thresholds, limits.thresholds),
     enforcement: given(fields.budget_enforcement, limits.enforcement),
   };
@@ -129,14 +141,18 @@ export function readInstant(text: string): Date {
   return new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
 }
 
-function modelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc[] | undefined {
+function readModelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc[] | undefined {
   if (given === undefined) return undefined;
   return Object.entries(given ?? {}).map(([model, limit]) => {
-    if (typeof limit !== "object") return { model, maxBudgetNano: amount(limit) ?? 0n, budgetDuration: null };
-    return {
-      model,
-      maxBudgetNano: amount(limit.budget_limit ?? limit.max_budget) ?? 0n,
-      budgetDuration: limit.time_period ?? limit.budget_duration ?? null,
-    };
+    if (typeof limit !== "object") {
+      return { model, maxBudgetNano: amount(limit) ?? 0n, budgetDuration: null, words: [] };
+    }
+    const budgetDuration = limit.time_period ?? limit.budget_duration ?? null;
+    const words = (Object.keys(limit) as ModelLimitWord[]).filter(
+      // Of two words for the period the one that says nothing is left out.
+      (word) => limit[word] !== undefined && (limit[word] !== null || budgetDuration === null),
+    );
+    const maxBudgetNano = amount(limit.budget_limit ?? limit.max_budget) ?? 0n;
+    return { model, maxBudgetNano, budgetDuration, words };
   });
 }

@@ -1,6 +1,6 @@
 import { usdJson } from "../lib/money.ts";
 import { type TermsDefaults, termsOf } from "../spend/budget-terms.ts";
-import type { BudgetDoc } from "../store/documents.ts";
+import type { BudgetDoc, ModelLimitDoc } from "../store/documents.ts";
 
 /** When a budget's current period ends comes from the calendar, so showing it needs that and the time. */
 export interface ShowBudget {
@@ -38,15 +38,25 @@ export function budgetRowJson(budget: BudgetDoc, show: ShowBudget): Record<strin
   };
 }
 
-export function modelBudgets(budget: BudgetDoc): Record<string, object> | null {
+/** The limits of single models, each in the words in which it was given. */
+function modelBudgets(budget: BudgetDoc): Record<string, unknown> | null {
   if (budget.modelLimits.length === 0) return null;
-  return Object.fromEntries(
-    budget.modelLimits.map((limit) => [
-      limit.model,
-      { budget_limit: usdJson(limit.maxBudgetNano), time_period: limit.budgetDuration },
-    ]),
-  );
+  return Object.fromEntries(budget.modelLimits.map((limit) => [limit.model, modelBudget(limit)]));
 }
+
+function modelBudget({ maxBudgetNano, budgetDuration, words }: ModelLimitDoc): unknown {
+  const amount = usdJson(maxBudgetNano);
+  const values = {
+    budget_limit: amount,
+    max_budget: amount,
+    time_period: budgetDuration,
+    budget_duration: budgetDuration,
+  };
+  if (words?.length === 0) return amount;
+  return Object.fromEntries((words ?? WORDS_BEFORE).map((word) => [word, values[word]]));
+}
+
+const WORDS_BEFORE = ["budget_limit", "time_period"] as const;
 
 function usdOrNull(nano: bigint | null): number | null {
   return nano === null ? null : usdJson(nano);

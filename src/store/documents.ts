@@ -68,7 +68,11 @@ export interface ModelLimitDoc {
   model: string;
   maxBudgetNano: bigint;
   budgetDuration: string | null;
+  /** The fields in which it was given; none for a bare amount. Absent in rows from before. */
+  words?: ModelLimitWord[];
 }
+
+export type ModelLimitWord = "budget_limit" | "max_budget" | "time_period" | "budget_duration";
 
 /** A tier: limits and a period, shared by the customers that name it. */
 export interface BudgetDoc {

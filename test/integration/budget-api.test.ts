@@ -206,6 +206,8 @@ test.each<[string, object, string, string]>([
   ],
   ["new", { model_max_budget: { mock: {} } }, "model_max_budget.mock", "either"],
   ["new", { model_max_budget: ["mock"] }, "model_max_budget", "a list"],
+  ["new", { model_max_budget: { "openai/*": 1 } }, "model_max_budget.openai/*", "one model by its name"],
+  ["update", { budget_id: "known", model_max_budget: { "": 1 } }, "model_max_budget.", "has a name"],
   ["update", { budget_id: "known", max_budget: true }, "max_budget", "number"],
   ["update", { budget_id: "known", max_budget: "lots" }, "max_budget", "number or the text of one"],
   ["new", { soft_budget: "" }, "soft_budget", "number or the text of one"],
@@ -236,6 +238,43 @@ test.each([
   expect(made).toMatchObject({ max_budget: shown, soft_budget: shown });
 });
 
+test("the limits of single models are shown in the words in which they were given", async () => {
+  const budget_id = newId();
+  const given = {
+    a: { budget_limit: 1, time_period: "1d" },
+    b: { max_budget: 2.5, budget_duration: "7d" },
+    c: { time_period: "1mo", max_budget: 3 },
+    d: { budget_limit: 4 },
+    e: { max_budget: 5, budget_duration: null },
+    f: 6,
+  };
+  const made = await app.make("/budget/new", { budget_id, model_max_budget: given });
+  expect(made["model_max_budget"]).toEqual(given);
+  // What changes other limits, of the tier or of one of its customers, changes no words.
+  const raised = await app.make("/budget/update", { budget_id, max_budget: 9 });
+  expect(raised["model_max_budget"]).toEqual(given);
+  await app.make("/customer/new", { user_id: budget_id, budget_id });
+  const own = await app.make("/customer/update", { user_id: budget_id, rpm_limit: 1 });
+  expect(own["litellm_budget_table"]).toMatchObject({ model_max_budget: given });
+  expect((await app.get(`/budget/settings?budget_id=${budget_id}`)).json).toContainEqual(
+    expect.objectContaining({ field_name: "model_max_budget", field_value: given }),
+  );
+  const twice = { g: { max_budget: 1, time_period: null, budget_duration: "1d" } };
+  expect(await app.make("/budget/update", { budget_id, model_max_budget: twice })).toMatchObject({
+    model_max_budget: { g: { max_budget: 1, budget_duration: "1d" } },
+  });
+});
+
+test("limits of single models from before their words were kept are shown as a limit and a period", async () => {
+  const budget_id = newId();
+  await app.make("/budget/new", { budget_id, model_max_budget: { m: 1 } });
+  const modelLimits = [{ model: "m", maxBudgetNano: 500_000_000n, budgetDuration: "1d" }];
+  await app.store.collections.budgets.updateOne({ _id: budget_id }, { $set: { modelLimits } });
+  expect((await app.post("/budget/info", { budgets: [budget_id] })).json).toMatchObject([
+    { model_max_budget: { m: { budget_limit: 0.5, time_period: "1d" } } },
+  ]);
+});
+
 test("an update changes what is given, null clears, and two updates are two versions", async () => {
   const budget_id = newId();
   const made = await app.make("/budget/new", {
@@ -247,7 +286,7 @@ test("an update changes what is given, null clears, and two updates are two vers
   });
   expect(made).toMatchObject({
     thresholds: [0.123456, 0.5, 1],
-    model_max_budget: { mock: { budget_limit: 0.5, time_period: "1d" } },
+    model_max_budget: { mock: { max_budget: 0.5, budget_duration: "1d" } },
   });
   const raised = await app.make("/budget/update", { budget_id, max_budget: "7.5" });
   expect(raised).toEqual({ ...made, max_budget: 7.5, updated_at: raised["updated_at"] });

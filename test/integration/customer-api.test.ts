@@ -84,11 +84,7 @@ test("every field of a new customer is kept, and a limit makes a budget of its o
     budget_id: made["budget_id"],
     max_budget: 0.1,
     soft_budget: 0.001112,
-    model_max_budget: {
-      mock: { budget_limit: 2, time_period: "1d" },
-      other: { budget_limit: 1, time_period: null },
-      third: { budget_limit: 3, time_period: null },
-    },
+    model_max_budget: { mock: { budget_limit: 2, time_period: "1d" }, other: { max_budget: 1 }, third: 3 },
   });
   expect(made["budget_id"]).toMatch(/^[0-9a-f-]{36}$/);
 });
@@ -147,7 +143,7 @@ const CLEARED_LIMITS: [field: string, before: unknown, after?: unknown][] = [
   ["tpm_limit", 5],
   ["rpm_limit", 6],
   ["max_parallel_requests", 7],
-  ["model_max_budget", { mock: { budget_limit: 1, time_period: null } }],
+  ["model_max_budget", { mock: { max_budget: 1 } }],
   ["thresholds", [0.5]],
   ["budget_enforcement", "soft", "hard"],
 ];

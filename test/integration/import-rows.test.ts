@@ -119,6 +119,7 @@ test("LiteLLM's spellings are understood, and what has no meaning here is said",
           mock: { max_budget: 1, budget_duration: "1day", tpm_limit: 5, rpm_limit: null },
           other: { rpm_limit: 3 },
           third: 2,
+          "openai/*": { max_budget: 1 },
         },
       },
     ]),
@@ -132,6 +133,7 @@ test("LiteLLM's spellings are understood, and what has no meaning here is said",
       'note: tpm_limit in model_max_budget is not taken: "c"',
       'note: rpm_limit in model_max_budget is not taken: "c"',
       'note: a model_max_budget without an amount is not taken: "c"',
+      'note: a model_max_budget of a pattern is not taken: "c"',
     ],
   ]);
   expect((await app.post("/budget/info", { budgets: ["a", "b", "c"] })).json).toMatchObject([
@@ -139,10 +141,7 @@ test("LiteLLM's spellings are understood, and what has no meaning here is said",
     { budget_duration: "12h" },
     {
       budget_duration: null,
-      model_max_budget: {
-        mock: { budget_limit: 1, time_period: "1d" },
-        third: { budget_limit: 2, time_period: null },
-      },
+      model_max_budget: { mock: { max_budget: 1, budget_duration: "1d" }, third: 2 },
     },
   ]);
   expect(await app.customer("ada")).toMatchObject({

@@ -98,7 +98,7 @@ test("customers and budgets come over as they are, and a second run changes noth
       max_parallel_requests: 2,
       model_max_budget: {
         mock: { budget_limit: 0.5, time_period: "1d" },
-        other: { budget_limit: 2.5, time_period: null },
+        other: { max_budget: 2.5 },
       },
     },
   });

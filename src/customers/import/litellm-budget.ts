@@ -76,6 +76,10 @@ const MODEL_LIMIT_FIELDS = ["budget_limit", "max_budget", "time_period", "budget
 function normalizeModels(models: Readonly<JsonObject>, ignored: string[]): JsonObject {
   const taken: JsonObject = {};
   for (const [model, limit] of Object.entries(models)) {
+    if (model.includes("*")) {
+      ignored.push("a model_max_budget of a pattern");
+      continue;
+    }
     if (!isRecord(limit)) {
       taken[model] = limit;
       continue;

@@ -34,7 +34,12 @@ beforeAll(async () => {
     soft_budget: 0.00001,
     budget_duration: "1mo",
     thresholds: [0.5],
-    model_max_budget: { m: { budget_limit: 1, time_period: "1d" } },
+    model_max_budget: {
+      m: { budget_limit: 1, time_period: "1d" },
+      n: { max_budget: 1, budget_duration: "1d" },
+      o: { max_budget: 1 },
+      p: 1,
+    },
   });
   await app.ok("POST", "/customer/new", { user_id: "rich", alias: "Rich" });
   await app.ok("POST", "/customer/new", { user_id: "poor", budget_id: "tier" });

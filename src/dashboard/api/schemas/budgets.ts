@@ -3,6 +3,18 @@ import { z } from "zod";
 const usd = z.number().nonnegative();
 const count = z.int().nonnegative();
 
+/** In the words in which it was given. */
+const period = z.string().nullable().optional();
+const modelLimit = z.union([
+  usd,
+  z.strictObject({
+    budget_limit: usd.optional(),
+    max_budget: usd.optional(),
+    time_period: period,
+    budget_duration: period,
+  }),
+]);
+
 /** A budget as it is shown inside a customer. */
 export const budgetTermsSchema = z.strictObject({
   budget_id: z.string(),
@@ -11,9 +23,7 @@ export const budgetTermsSchema = z.strictObject({
   max_parallel_requests: count.nullable(),
   tpm_limit: count.nullable(),
   rpm_limit: count.nullable(),
-  model_max_budget: z
-    .record(z.string(), z.strictObject({ budget_limit: usd, time_period: z.string().nullable() }))
-    .nullable(),
+  model_max_budget: z.record(z.string(), modelLimit).nullable(),
   budget_duration: z.string().nullable(),
   allowed_models: z.array(z.string()),
   budget_reset_at: z.iso.datetime().nullable(),
