@@ -9,6 +9,7 @@ import {
   customerMissing,
   laterThan,
   requireBudget,
+  requireTier,
   showCustomer,
   showCustomers,
 } from "./admin.ts";
@@ -33,7 +34,7 @@ export async function createCustomer(deps: AdminDeps, actor: string, body: NewCu
       );
     }
     const customer = newCustomer(known, body, change.now);
-    customer.budgetId = await chooseBudget(change, customer, body);
+    customer.budgetId = await chooseBudget(change, customer, body, null);
     const after = await showCustomer(deps, customer, session);
     customer.utilization = after.utilization;
     await customers.replaceOne({ _id: customer._id }, customer, { session, upsert: true });
@@ -58,7 +59,7 @@ export async function updateCustomer(deps: AdminDeps, actor: string, body: Updat
     const before = await showCustomer(deps, known, session);
     const settings = {
       ...changedSettings(body),
-      budgetId: await chooseBudget(change, known, body),
+      budgetId: await chooseBudget(change, known, body, await findBudget(change, deps.defaultBudgetId)),
       reviewAt: change.now,
       updatedAt: change.now,
     };
@@ -72,26 +73,37 @@ export async function updateCustomer(deps: AdminDeps, actor: string, body: Updat
   return shown;
 }
 
-/** The budget a customer has after this change, written if it is its own. */
+/**
+ * The budget a customer has after this change, written if it is its own. `inherited` is the tier that applies
+ * where it has none.
+ */
 async function chooseBudget(
   change: Change,
   customer: CustomerDoc,
   body: BudgetFields & { budget_id?: string | null | undefined },
+  inherited: BudgetDoc | null,
 ): Promise<string | null> {
-  const { deps, session } = change;
-  const { budgets } = deps.store.collections;
-  const current =
-    customer.budgetId === null ? null : await budgets.findOne({ _id: customer.budgetId }, { session });
+  const { budgets } = change.deps.store.collections;
+  const { session } = change;
+  const current = await findBudget(change, customer.budgetId);
   const wanted = body.budget_id == null ? null : await requireBudget(change, body.budget_id);
-  const base = body.budget_id === undefined ? current : wanted;
+  requireTier(wanted, [customer._id]);
+  const kept = body.budget_id === undefined ? current : wanted;
+  const base = body.budget_id === undefined ? (current ?? inherited) : wanted;
   const owned = current?.customerId === customer._id ? current : null;
-  // Who names a tier and sends the rest of the form as null wants that tier, not a copy without its limits.
-  const limits = wanted !== null && wanted._id !== owned?._id ? givenLimits(body) : body;
+  // Who names a tier and sends the rest of the form as null wants that tier, not a copy without its limits; and
+  // there is nothing to clear for who has only the default one.
+  const named = wanted !== null && wanted._id !== owned?._id;
+  const limits = named || (kept === null && base !== null) ? givenLimits(body) : body;
   if (hasBudgetFields(limits) && (base !== null || !onlyClears(limits))) {
     return writeCopy(change, { owned, base, body: limits, customerId: customer._id });
   }
-  if (owned !== null && base?._id !== owned._id) await budgets.deleteOne({ _id: owned._id }, { session });
-  return base?._id ?? null;
+  if (owned !== null && kept?._id !== owned._id) await budgets.deleteOne({ _id: owned._id }, { session });
+  return kept?._id ?? null;
+}
+
+async function findBudget({ deps, session }: Change, id: string | null): Promise<BudgetDoc | null> {
+  return id === null ? null : deps.store.collections.budgets.findOne({ _id: id }, { session });
 }
 
 /** A tier is everybody's: what is changed for one customer is changed in a copy of its own. */

@@ -114,6 +114,13 @@ export async function requireBudget({ deps, session }: Change, id: string): Prom
   return budget;
 }
 
+/** Another customer's private budget is nobody else's: it goes when that customer goes. */
+export function requireTier(budget: BudgetDoc | null, ids: readonly string[]): void {
+  const owner = budget?.customerId ?? null;
+  if (owner === null || (ids.length === 1 && ids[0] === owner)) return;
+  throw new AppError("invalid_budget", `Budget '${budget?._id}' belongs to one customer and is no tier`);
+}
+
 export function customerMissing(id: string, param: string): AppError {
   return new AppError("customer_not_found", `End User Id=${id} does not exist in db`, { param });
 }

@@ -2,9 +2,8 @@ import { AppError } from "../errors.ts";
 import { reviewAccount } from "../spend/account.ts";
 import { termsOf } from "../spend/budget-terms.ts";
 import { utilizationOf } from "../spend/utilization.ts";
-import type { BudgetDoc } from "../store/documents.ts";
 import { inTransaction } from "../store/in-transaction.ts";
-import { type AdminDeps, auditAll, type Change, requireBudget } from "./admin.ts";
+import { type AdminDeps, auditAll, type Change, requireBudget, requireTier } from "./admin.ts";
 
 export interface Move {
   readonly ids: readonly string[];
@@ -64,13 +63,6 @@ export async function moveCustomers(deps: AdminDeps, actor: string, move: Move):
     moved: moved.length,
     previous: moved.map(({ _id, budgetId }) => ({ user_id: _id, budget_id: budgetId })),
   };
-}
-
-/** Another customer's private budget is nobody else's. */
-function requireTier(budget: BudgetDoc | null, ids: readonly string[]): void {
-  const owner = budget?.customerId ?? null;
-  if (owner === null || (ids.length === 1 && ids[0] === owner)) return;
-  throw new AppError("invalid_budget", `Budget '${budget?._id}' belongs to one customer and is no tier`);
 }
 
 function requireAll(wanted: readonly string[], found: readonly string[]): void {
