@@ -206,9 +206,6 @@ function spentOf(account: Account | null, bucket: string): bigint {
   return account?.modelSpend.find(({ model }) => modelBucket(model) === bucket)?.spendNano ?? 0n;
 }
 
-/** What has to be left for a call under a soft limit. */
-const LEAST_LEFT_NANO = 1n;
-
 function refusal(
   deps: AdmitDeps,
   verdict: Exclude<Verdict, { kind: "admitted" | "unknown" }>,
@@ -224,7 +221,7 @@ function refusal(
     maxNano: verdict.bucket.maxNano,
     spentNano: verdict.spentNano,
     heldNano: verdict.heldNano,
-    neededNano: verdict.bucket.soft ? LEAST_LEFT_NANO : verdict.bucket.minNano,
+    neededNano: verdict.bucket.minNano,
     resetAt: periodOf(deps.now())?.end ?? null,
     status: deps.policy.exceededStatus,
   });

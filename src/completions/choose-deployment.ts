@@ -15,7 +15,11 @@ export function chooseDeployment(
   customer: { readonly id: string; readonly terms: CustomerTerms } | null,
 ): { model: string; deployment: CatalogEntry } {
   if (customer?.terms.blocked === true) {
-    throw new AppError("customer_blocked", `User blocked from making LLM API Calls. User=${customer.id}`);
+    const message = `User blocked from making LLM API Calls. User=${customer.id}`;
+    // LiteLLM's clients find the sentence in either place.
+    throw new AppError("customer_blocked", message, {
+      facts: { provider_specific_fields: { error: message } },
+    });
   }
   const model = request.model ?? customer?.terms.defaultModel ?? null;
   if (model === null) {

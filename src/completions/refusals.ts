@@ -26,14 +26,19 @@ export class OverBudgetError extends AppError {
   }
 }
 
-/** LiteLLM's sentence first, then what its users ask for: which budget, what is held, when it is over. */
+/**
+ * LiteLLM's sentence, and alone where the budget is used up, as its clients read it by its shape. Where something
+ * is left, the sentence goes on with why that is not enough. The facts say all of it to programs.
+ */
 export function overBudget(facts: OverBudget): AppError {
   const { customerId, model, maxNano, spentNano, heldNano, neededNano, resetAt } = facts;
   const whose = model === null ? "over budget" : `over budget for model=${model}`;
+  const sentence = `ExceededBudget: End User=${customerId} ${whose}. Spend=${formatNano(spentNano)}, Budget=${formatNano(maxNano)}`;
   const held = heldNano > 0n ? `, held for calls in flight=${formatNano(heldNano)}` : "";
   const reset = resetAt === null ? "it is not reset by itself" : `it is reset at ${resetAt.toISOString()}`;
+  const why = `${held}; this call needs at least ${formatNano(neededNano)}, and ${reset}`;
   return new OverBudgetError(
-    `ExceededBudget: End User=${customerId} ${whose}. Spend=${formatNano(spentNano)}, Budget=${formatNano(maxNano)}${held}; this call needs at least ${formatNano(neededNano)}, and ${reset}`,
+    spentNano < maxNano ? sentence + why : sentence,
     {
       status: facts.status,
       facts: {

@@ -11,12 +11,11 @@ const count = z
   )
   .refine((value) => Number.isSafeInteger(value), "Input should be a whole number")
   .refine((value) => value >= 0, "Input should not be negative");
-const duration = z
-  .string()
-  .refine(
-    (text) => parseBudgetDuration(text) !== null,
-    "Input should be a count and a unit of s, m, h, d, w, mo, such as 30d or 1mo",
-  );
+const DURATION = "be a count and a unit of s, m, h, d, w, mo, such as 30d or 1mo";
+const duration = z.string().refine((text) => parseBudgetDuration(text) !== null, {
+  message: `Input should ${DURATION}`,
+  params: { code: "invalid_budget", fault: `Invalid %s: it should ${DURATION}` },
+});
 /** Shares are told apart by their value, and kept to a millionth. */
 const shares = z
   .array(z.number().min(0.000001, "A share is more than 0").max(1, "A share is at most 1"))

@@ -33,7 +33,7 @@ function addFault(context: z.RefinementCtx<number | string>, fault: keyof typeof
   context.addIssue({
     code: "custom",
     message: `Input should ${FAULTS[fault]}`,
-    params: { code: "invalid_budget", fault: `must ${FAULTS[fault]}` },
+    params: { code: "invalid_budget", fault: `%s must ${FAULTS[fault]}` },
   });
 }
 

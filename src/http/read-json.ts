@@ -39,7 +39,8 @@ function ownError(issues: readonly Issue[], input: unknown): AppError | null {
   const faults = issues.map((issue) => {
     const { code, fault } = (issue.code === "custom" && issue.params) || {};
     if (code !== "invalid_budget") return null;
-    return `${issue.path.join(".")} ${String(fault)}. Received: ${receivedText(valueAt(input, issue.path))}`;
+    const text = String(fault).replace("%s", () => issue.path.join("."));
+    return `${text}. Received: ${receivedText(valueAt(input, issue.path))}`;
   });
   if (faults.length === 0 || faults.includes(null)) return null;
   return new AppError("invalid_budget", faults.join("; "));

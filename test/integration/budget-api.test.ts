@@ -133,6 +133,28 @@ const REFUSALS: { name: string; path: string; body: object; status: number; answ
       },
     },
   },
+  ...["0s", "-5m", "monthly", "30", ""].flatMap((text) =>
+    ["new", "update"].map((path) => ({
+      name: `a duration of ${JSON.stringify(text)}`,
+      path,
+      body: {
+        budget_id: "known",
+        budget_duration: text,
+        model_max_budget: { m: { max_budget: 1, time_period: text } },
+      },
+      status: 400,
+      answer: {
+        detail: {
+          error: ["budget_duration", "model_max_budget.m.time_period"]
+            .map(
+              (name) =>
+                `Invalid ${name}: it should be a count and a unit of s, m, h, d, w, mo, such as 30d or 1mo. Received: ${text}`,
+            )
+            .join("; "),
+        },
+      },
+    })),
+  ),
   {
     name: "a missing id",
     path: "update",
@@ -188,8 +210,8 @@ test.each(REFUSALS)(
 );
 
 test.each<[string, object, string, string]>([
-  ["new", { budget_duration: "monthly" }, "budget_duration", "30d or 1mo"],
-  ["new", { budget_duration: "0s" }, "budget_duration", "30d or 1mo"],
+  ["new", { budget_duration: "monthly", x: 1 }, "budget_duration", "30d or 1mo"],
+  ["new", { budget_duration: 30 }, "budget_duration", "string"],
   ["new", { budget_reset_at: "tomorrow" }, "budget_reset_at", "date and time"],
   ["new", { budget_reset_at: "2027-02-30T00:00:00Z" }, "budget_reset_at", "date and time"],
   ["new", { thresholds: [0.5, 0.5] }, "thresholds", "once"],

@@ -233,6 +233,23 @@ test("a limit beside a tier is a change to that tier, for this customer; null be
   expect(made["budget_id"]).not.toBe("tier");
 });
 
+test("another customer's own budget is nobody else's: it would go when that one goes", async () => {
+  const [owner, other] = [newId(), newId()];
+  const { budget_id } = await app.make("/customer/new", { user_id: owner, max_budget: 1 });
+  const refusal = {
+    detail: { error: `Budget '${String(budget_id)}' belongs to one customer and is no tier` },
+  };
+  const refused = await app.post("/customer/new", { user_id: other, budget_id });
+  expect([refused.status, refused.json]).toEqual([400, refusal]);
+  await app.make("/customer/new", { user_id: other });
+  const again = await app.post("/customer/update", { user_id: other, budget_id });
+  expect([again.status, again.json]).toEqual([400, refusal]);
+  // The owner may name it, as a client does that sends everything back.
+  expect(
+    await app.make("/customer/update", { user_id: owner, budget_id, max_budget: null, rpm_limit: 2 }),
+  ).toMatchObject({ budget_id, litellm_budget_table: { max_budget: null, rpm_limit: 2 } });
+});
+
 test("budget_id as null takes the budget away, and a limit given with it makes a new one", async () => {
   const user_id = newId();
   await app.make("/customer/new", { user_id, max_budget: 1, tpm_limit: 5 });
@@ -325,9 +342,18 @@ test("block creates unseen ids and unblock does not; both may be repeated", asyn
   }
   const call = { model: "mock", user: unseen, messages: [{ role: "user", content: "Hi" }] };
   const refused = await app.post("/chat/completions", call);
-  expect([refused.status, refused.json]).toMatchObject([
+  const message = `User blocked from making LLM API Calls. User=${unseen}`;
+  expect([refused.status, refused.json]).toEqual([
     400,
-    { error: { message: `User blocked from making LLM API Calls. User=${unseen}`, code: "400" } },
+    {
+      error: {
+        message,
+        type: "invalid_request_error",
+        param: null,
+        code: "400",
+        provider_specific_fields: { error: message },
+      },
+    },
   ]);
   for (const prefix of ["customer", "end_user"]) {
     const answer = await app.make(`/${prefix}/unblock`, { user_ids: [seen, unseen, never] });
