@@ -22,18 +22,22 @@ const shares = z
   .max(20)
   .refine((list) => new Set(list).size === list.length, "Each share should be given once");
 
+/** Fields of LiteLLM's that would be limits, and are none here, may only say nothing. */
+const MODEL_PACE = "Input should be null: of a single model only a maximum spend is limited here";
 const modelLimit = z.union(
   [
     usd,
     z
       .strictObject({
-        budget_limit: usd.optional(),
-        max_budget: usd.optional(),
+        budget_limit: usd.nullish(),
+        max_budget: usd.nullish(),
         time_period: duration.nullish(),
         budget_duration: duration.nullish(),
+        tpm_limit: z.null(MODEL_PACE).optional(),
+        rpm_limit: z.null(MODEL_PACE).optional(),
       })
       .refine(
-        (limit) => (limit.budget_limit === undefined) !== (limit.max_budget === undefined),
+        (limit) => (limit.budget_limit == null) !== (limit.max_budget == null),
         "Input should have either budget_limit or max_budget",
       )
       .refine(
@@ -140,6 +144,13 @@ export function readInstant(text: string): Date {
   return new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
 }
 
+const MODEL_LIMIT_WORDS: readonly ModelLimitWord[] = [
+  "budget_limit",
+  "max_budget",
+  "time_period",
+  "budget_duration",
+];
+
 function readModelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc[] | undefined {
   if (given === undefined) return undefined;
   return Object.entries(given ?? {}).map(([model, limit]) => {
@@ -147,10 +158,11 @@ function readModelLimits(given: BudgetFields["model_max_budget"]): ModelLimitDoc
       return { model, maxBudgetNano: amount(limit) ?? 0n, budgetDuration: null, words: [] };
     }
     const budgetDuration = limit.time_period ?? limit.budget_duration ?? null;
-    const words = (Object.keys(limit) as ModelLimitWord[]).filter(
-      // Of two words for the period the one that says nothing is left out.
-      (word) => limit[word] !== undefined && (limit[word] !== null || budgetDuration === null),
-    );
+    const words = MODEL_LIMIT_WORDS.filter((word) => {
+      // Of two words for one thing the one that says nothing is left out.
+      const mayBeNull = budgetDuration === null && word !== "budget_limit" && word !== "max_budget";
+      return limit[word] !== undefined && (limit[word] !== null || mayBeNull);
+    });
     const maxBudgetNano = amount(limit.budget_limit ?? limit.max_budget) ?? 0n;
     return { model, maxBudgetNano, budgetDuration, words };
   });

@@ -20,6 +20,9 @@ export const customerId = z
 export const budgetId = wellFormedText(255).min(1, "Input should not be empty");
 const ids = z.strictObject({ user_ids: z.array(customerId).max(1000) });
 
+/** LiteLLM's clients have the field, and send it as null. */
+const tokensPerDay = z.null("Input should be null: tokens per day are not limited here").optional();
+
 const settings = {
   alias: wellFormedText(1024).nullish(),
   allowed_model_region: z.enum(["eu", "us"]).nullish(),
@@ -27,6 +30,7 @@ const settings = {
   models: z.array(wellFormedText(8192)).max(MAX_MODELS).nullish(),
   object_permission: z.record(z.string(), z.unknown()).nullish(),
   budget_id: budgetId.nullish(),
+  tpd_limit: tokensPerDay,
   ...budgetFields,
 } as const;
 
@@ -70,7 +74,11 @@ export type NewCustomer = z.infer<typeof newCustomerSchema>;
 export type UpdateCustomer = z.infer<typeof updateCustomerSchema>;
 
 /** POST /budget/new. */
-export const newBudgetSchema = z.strictObject({ budget_id: budgetId.nullish(), ...budgetFields });
+export const newBudgetSchema = z.strictObject({
+  budget_id: budgetId.nullish(),
+  tpd_limit: tokensPerDay,
+  ...budgetFields,
+});
 /** POST /budget/update. LiteLLM answers a missing id itself, so it is optional here. */
 export const updateBudgetSchema = newBudgetSchema;
 export const budgetIdsSchema = z.strictObject({ budgets: z.array(z.string()).max(1000) });

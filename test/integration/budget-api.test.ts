@@ -227,6 +227,15 @@ test.each<[string, object, string, string]>([
     "either",
   ],
   ["new", { model_max_budget: { mock: {} } }, "model_max_budget.mock", "either"],
+  ["new", { model_max_budget: { mock: { max_budget: null } } }, "model_max_budget.mock", "either"],
+  [
+    "new",
+    { model_max_budget: { mock: { max_budget: 1, rpm_limit: 3 } } },
+    "model_max_budget.mock.rpm_limit",
+    "only a maximum spend",
+  ],
+  ["new", { tpd_limit: 1000 }, "tpd_limit", "not limited here"],
+  ["update", { budget_id: "known", tpd_limit: 0 }, "tpd_limit", "not limited here"],
   ["new", { model_max_budget: ["mock"] }, "model_max_budget", "a list"],
   ["new", { model_max_budget: { "openai/*": 1 } }, "model_max_budget.openai/*", "one model by its name"],
   ["update", { budget_id: "known", model_max_budget: { "": 1 } }, "model_max_budget.", "has a name"],
@@ -281,6 +290,10 @@ test("the limits of single models are shown in the words in which they were give
   expect((await app.get(`/budget/settings?budget_id=${budget_id}`)).json).toContainEqual(
     expect.objectContaining({ field_name: "model_max_budget", field_value: given }),
   );
+  const dumped = { budget_limit: null, max_budget: 1, time_period: null, tpm_limit: null, rpm_limit: null };
+  expect(
+    await app.make("/budget/update", { budget_id, tpd_limit: null, model_max_budget: { g: dumped } }),
+  ).toMatchObject({ model_max_budget: { g: { max_budget: 1, time_period: null } } });
   const twice = { g: { max_budget: 1, time_period: null, budget_duration: "1d" } };
   expect(await app.make("/budget/update", { budget_id, model_max_budget: twice })).toMatchObject({
     model_max_budget: { g: { max_budget: 1, budget_duration: "1d" } },

@@ -191,6 +191,7 @@ const EVERYTHING_NULL = {
   blocked: null,
   models: null,
   metadata: null,
+  tpd_limit: null,
   ...Object.fromEntries([...CLEARED, ...CLEARED_LIMITS].map(([field]) => [field, null])),
 };
 
