@@ -92,6 +92,17 @@ test("several wrong fields are all marked at once", async () => {
   await page.keyboard.press("Enter");
   await dialog.locator("[aria-invalid=true]").first().waitFor();
   expect(await dialog.locator("[aria-invalid=true]").count()).toBe(3);
+  // Also where the server says them in one sentence of LiteLLM's.
+  await fillAll(dialog, [
+    ["TPM", ""],
+    ["RPM", ""],
+    ["Thresholds (%)", ""],
+    ["Max Budget (USD)", "-1"],
+    ["Soft Budget (USD)", "0.00000000005"],
+  ]);
+  await page.keyboard.press("Enter");
+  await dialog.getByText("finer than a nano-dollar").first().waitFor();
+  expect(await dialog.locator("[aria-invalid=true]").count()).toBe(2);
   await page.context().close();
 });
 
@@ -119,7 +130,7 @@ test("a raise that is no amount is marked, and says what it would mean otherwise
   await page.getByRole("button", { name: "Raise" }).click();
   const dialog = page.getByRole("dialog");
   const messages = await expectEachMarked(page, dialog, [["Max Budget (USD)", "plenty"]]);
-  expect(messages["Max Budget (USD)"]).toContain("Received: plenty");
+  expect(messages["Max Budget (USD)"]).toContain('got "plenty"');
   await dialog.getByLabel("Max Budget (USD)").fill("3");
   await dialog.getByText("$3.00 would be left").waitFor();
   await page.context().close();

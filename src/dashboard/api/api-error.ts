@@ -35,7 +35,7 @@ export function readApiError(status: number, body: unknown, retryAfter: string |
   const about = { status, retryAfterSeconds };
   if (Array.isArray(detail)) return fromDetails(detail as readonly Detail[], about);
   const text = (detail as { error?: string } | undefined)?.error;
-  if (text !== undefined) return new ApiError(text, { ...about, fields: leadingField(text) });
+  if (text !== undefined) return new ApiError(text, { ...about, fields: leadingFields(text) });
   const message = error?.message ?? `The server answered ${status}`;
   const param = error?.param ?? null;
   return new ApiError(message, {
@@ -59,8 +59,11 @@ function fromDetails(
   return new ApiError(message, { ...about, fields });
 }
 
-/** "max_budget must be …" is about max_budget. */
-function leadingField(text: string): Map<string, string> {
-  const field = /^([a-z_]+)[ .]/.exec(text)?.[1];
-  return field?.includes("_") ? new Map([[field, text]]) : new Map();
+/** "max_budget must be …; Invalid budget_duration: …" is about max_budget and budget_duration. */
+function leadingFields(text: string): Map<string, string> {
+  const sentences = text.split("; ").flatMap((sentence): [string, string][] => {
+    const field = /^(?:Invalid )?([a-z_]+)[ .:]/.exec(sentence)?.[1];
+    return field?.includes("_") === true ? [[field, sentence]] : [];
+  });
+  return new Map(sentences);
 }

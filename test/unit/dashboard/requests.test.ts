@@ -29,6 +29,18 @@ test("every wrong field of a 422 gets its own message, also one inside a list", 
   });
 });
 
+test("LiteLLM's detail belongs to the fields that it names, each with its own sentence", () => {
+  const error =
+    "max_budget must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-11; Invalid budget_duration: it should be a count. Received: x; model_max_budget.m.max_budget must be a number";
+  const several = readApiError(400, { detail: { error } }, null);
+  expect([...several.fields]).toEqual([
+    ["max_budget", "max_budget must not be finer than a nano-dollar (0.000000001 USD). Received: 5e-11"],
+    ["budget_duration", "Invalid budget_duration: it should be a count. Received: x"],
+    ["model_max_budget", "model_max_budget.m.max_budget must be a number"],
+  ]);
+  expect(several.message).toBe(error);
+});
+
 test("LiteLLM's detail belongs to the field that it names first, if it names one", () => {
   const named = readApiError(400, { detail: { error: "max_budget must be a number" } }, null);
   expect(named.fields.get("max_budget")).toBe("max_budget must be a number");
