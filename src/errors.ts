@@ -50,6 +50,7 @@ export type ErrorCode =
   | "client_closed"
   | "ledger_unavailable"
   | "store_unavailable"
+  | "store_full"
   | "query_timeout"
   | "draining"
   | "internal";
@@ -112,6 +113,7 @@ export const ERROR_TABLE = {
   client_closed: { status: 499, type: "client_closed", retry: false },
   ledger_unavailable: { status: 503, type: "service_unavailable", retry: true },
   store_unavailable: { status: 503, type: "service_unavailable", retry: true },
+  store_full: { status: 503, type: "service_unavailable", retry: true },
   // The same question would take as long again.
   query_timeout: { status: 503, type: "timeout", retry: false },
   draining: { status: 503, type: "service_unavailable", retry: true },

@@ -1,10 +1,12 @@
 import type { Readiness } from "./http/routes/health.ts";
 import { withDeadline } from "./lib/deadline.ts";
+import type { SpoolState } from "./spend/ledger.ts";
 
 export interface ReadinessDeps {
   /** Indexes and the default endpoint are in place. */
   readonly isPrepared: () => boolean;
   readonly isDraining: () => boolean;
+  readonly spool: () => SpoolState;
   readonly pingStore: () => Promise<unknown>;
   readonly pingQueue: () => Promise<unknown>;
 }
@@ -25,10 +27,14 @@ export function createReadinessCheck(deps: ReadinessDeps): () => Promise<Readine
   return async () => {
     const [store, queue] = await Promise.all([ask(deps.pingStore), ask(deps.pingQueue)]);
     const draining = deps.isDraining();
+    const { charges, setAside, problem } = deps.spool();
     return {
-      ready: store === "ok" && queue === "ok" && deps.isPrepared() && !draining,
+      ready: store === "ok" && queue === "ok" && problem === null && deps.isPrepared() && !draining,
       store,
       queue,
+      spool: problem === null ? "ok" : "unavailable",
+      spooled_charges: charges,
+      set_aside_charges: setAside,
       draining,
     };
   };

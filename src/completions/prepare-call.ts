@@ -12,6 +12,8 @@ export interface PrepareDeps extends AdmitDeps {
   readonly catalog: ModelCatalog;
   /** Null: the store does not answer, and nothing is known from before. */
   readonly termsOf: (customerId: string) => Promise<CustomerTerms | null>;
+  /** Throws ledger_unavailable while no charge could be recorded, wherever. */
+  readonly requireRecordable: () => Promise<void>;
   /** False while charges go to the spool, and until the store has been prepared. */
   readonly isStoreUp: () => boolean;
   readonly customerIds: CustomerIdPolicy;
@@ -47,6 +49,7 @@ export interface PreparedCall extends AdmittedCall {
  */
 export async function prepareCall(deps: PrepareDeps, incoming: IncomingChat): Promise<PreparedCall> {
   const { customerId, terms } = await findCustomer(deps, incoming);
+  if (customerId !== null) await deps.requireRecordable();
   const { requestId, keyHash } = incoming;
   const customer = customerId === null || terms === null ? null : { id: customerId, terms };
   const { model, deployment } = chooseDeployment(deps.catalog, incoming.request, customer);

@@ -17,6 +17,7 @@ import { dailyActivity } from "../customers/daily-activity.ts";
 import { exportCustomers } from "../customers/export-customers.ts";
 import { moveCustomers } from "../customers/move-customers.ts";
 import { listAudit, listBudgets, listCustomers, withHeld } from "../customers/list-customers.ts";
+import { usdJson } from "../lib/money.ts";
 import type { Limits } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 
@@ -38,7 +39,9 @@ export function openAdmin(
         const show = showing(deps);
         const projection = projectionJson(found.customer, found, show);
         const [row] = await withHeld([{ ...customerJson(found.customer, found, show), ...projection }], held);
-        return row ?? null;
+        if (row === undefined) return null;
+        const { charges, totalNano } = limits.admission.waiting.sumOf(id);
+        return { ...row, spooled_charges: charges, spooled_spend: usdJson(totalNano) };
       },
       create: (actor, body) => createCustomer(deps, actor, body),
       update: (actor, body) => updateCustomer(deps, actor, body),

@@ -40,6 +40,7 @@ export function openCompletions(
     loadAccount: limits.loadAccount,
     termsOf: terms.get,
     isStoreUp: () => ledger.storeUp,
+    requireRecordable: () => ledger.requireRecordable(),
     customerIds: config.customerIds,
     failClosedWithoutStore: config.budgets.failClosedWithoutStore,
     serveUnknownWithoutStore: config.budgets.serveUnknownWithoutStore,

@@ -2,13 +2,13 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import path from "node:path";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
-import { repeat } from "../lib/repeat.ts";
-import type { Charge } from "../spend/charge.ts";
+import { repeat, untilDone } from "../lib/repeat.ts";
 import type { Committed } from "../spend/commit-charges.ts";
 import { Ledger } from "../spend/ledger.ts";
 import type { LedgerStore } from "../spend/ledger-store.ts";
 import type { EventPlanner } from "../spend/plan-batch.ts";
 import { createSpool } from "../spend/spool.ts";
+import type { SpooledCharge } from "../spend/spooled-charges.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import { serializeBudgetEvent, serializeSpendTracked } from "../webhooks/event-body.ts";
 import type { Parts } from "./parts.ts";
@@ -25,7 +25,8 @@ export function openLedger(
     readonly store: LedgerStore;
     readonly planner: EventPlanner;
     readonly committed: (done: Committed) => void;
-    readonly spooled: (charges: readonly Charge[]) => void;
+    readonly spooled: (charges: readonly SpooledCharge[]) => void;
+    readonly unspooled: (charges: readonly SpooledCharge[]) => void;
     readonly isPrepared: () => boolean;
   },
 ): Ledger {
@@ -38,6 +39,15 @@ export function openLedger(
     log,
     now: () => new Date(),
   });
+  // The disk needs no store: what waits there counts from the first call on.
+  closer.add(
+    "recall",
+    untilDone(() => ledger.recall(), log),
+  );
+  closer.add(
+    "spool keeper",
+    repeat({ name: "spool keeper", intervalMs: SPOOL_INTERVAL_MS, log }, () => ledger.tend()),
+  );
   closer.add("ledger", () => ledger.idle(), { limitMs: SPOOLED_MS });
   const replay = async (): Promise<void> => {
     if (isPrepared()) await ledger.replaySpool();

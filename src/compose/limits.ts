@@ -6,6 +6,7 @@ import { type Change, openChangeFeed } from "../queues/change-feed.ts";
 import type { Account } from "../spend/account.ts";
 import { Admission, RENEW_INTERVAL_MS } from "../spend/admission.ts";
 import { createAdmissionRedis } from "../spend/admission-redis.ts";
+import { withWaiting } from "../spend/waiting-charges.ts";
 import { isStoreAway } from "../store/store-failure.ts";
 import type { Parts } from "./parts.ts";
 
@@ -13,6 +14,7 @@ import type { Parts } from "./parts.ts";
 export interface Limits {
   readonly terms: TermsCache;
   readonly admission: Admission;
+  /** The customer's account as the store has it now, with what waits on the disk. */
   readonly loadAccount: (customerId: string) => Promise<Account | null>;
   /** Tells every process what an operator has changed. */
   readonly tell: (change: Change) => void;
@@ -64,5 +66,10 @@ export function openLimits(
     "holds",
     repeat({ name: "holds", intervalMs: RENEW_INTERVAL_MS, log }, () => admission.renew()),
   );
-  return { terms, admission, loadAccount, tell: (change) => feed.tell(change) };
+  const loadWithWaiting = async (customerId: string): Promise<Account | null> => {
+    // Before the account: a charge that is committed in between is counted twice, not never.
+    const waiting = admission.waiting.of(customerId);
+    return withWaiting(await loadAccount(customerId), waiting);
+  };
+  return { terms, admission, loadAccount: loadWithWaiting, tell: (change) => feed.tell(change) };
 }

@@ -12,7 +12,7 @@ import type { Ledger } from "../spend/ledger.ts";
 import { createLedgerStore, type LedgerStore } from "../spend/ledger-store.ts";
 import { createDailyStore } from "../spend/daily-store.ts";
 import { prepareStore } from "../store/prepare-store.ts";
-import { isStoreUnavailable } from "../store/store-failure.ts";
+import { isStoreFull, isStoreUnavailable } from "../store/store-failure.ts";
 import { refuseUrl } from "../webhooks/address-policy.ts";
 import type { EndpointRouter } from "../webhooks/endpoint-router.ts";
 import { VERSION } from "../version.ts";
@@ -51,7 +51,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
   const where = openEndpoints(parts);
   const { endpoints } = where;
   const router = openRouter(parts, endpoints);
-  const isPrepared = prepareOnce(parts, { redis, endpoints, router });
+  const isPrepared = prepareOnce(parts, { redis, endpoints, router, recall: () => ledger.recall() });
   const daily = createDailyStore(store);
   const live = openLive(parts, redis);
   const { ledgerStore, limits, ledger } = openSpending(parts, {
@@ -71,6 +71,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       maxBodyBytes: config.maxBodyBytes,
       isDraining,
       isStoreUnavailable,
+      isStoreFull,
       startedAt: new Date(),
       version: VERSION,
       ...openCompletions(parts, { ledger, limits, daily }),
@@ -79,6 +80,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       checkReadiness: createReadinessCheck({
         isPrepared,
         isDraining,
+        spool: () => ledger.spoolState,
         pingStore: () => store.ping(READY_PING_MS),
         pingQueue: () => redis.ping(),
       }),
@@ -138,6 +140,7 @@ function openSpending(
       tellMissingPrices(done.charges.filter(({ rates }) => rates === null));
     },
     spooled: (charges) => limits.admission.spooled(charges),
+    unspooled: (charges) => limits.admission.unspooled(charges),
     isPrepared,
   });
   return { ledgerStore, limits, ledger };
@@ -150,7 +153,12 @@ function openSpending(
  */
 function prepareOnce(
   { config, store, closer, log }: Parts,
-  { redis, endpoints, router }: { redis: Redis; endpoints: EndpointStore; router: EndpointRouter },
+  {
+    redis,
+    endpoints,
+    router,
+    recall,
+  }: { redis: Redis; endpoints: EndpointStore; router: EndpointRouter; recall: () => Promise<void> },
 ): () => boolean {
   let prepared = false;
   const prepare = async (): Promise<void> => {
@@ -159,6 +167,7 @@ function prepareOnce(
       await endpoints.ensureDefault({ url: config.webhookUrl, secret: config.webhookSecret });
     }
     await router.refresh();
+    await recall();
     await readyWithin(redis, FIRST_REDIS_MS);
     prepared = true;
   };

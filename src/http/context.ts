@@ -24,6 +24,8 @@ export interface HttpDeps {
   readonly maxBodyBytes: number;
   /** True for failures that say that the store is away, or does not answer in time. */
   readonly isStoreUnavailable: (error: unknown) => boolean;
+  /** The store reads, and has no room for what is to be written. */
+  readonly isStoreFull: (error: unknown) => boolean;
   /** True once the process has been told to stop. */
   readonly isDraining: () => boolean;
 }

@@ -5,7 +5,7 @@ import type { AppContext, HttpDeps } from "./context.ts";
 import { ValidationFailure } from "./validation-failure.ts";
 
 /** The one place that turns a failure into a response. Unknown ones get a fixed text and their cause in the log. */
-export function respondErrors({ log, isStoreUnavailable }: Pick<HttpDeps, "log" | "isStoreUnavailable">) {
+export function respondErrors({ log, ...store }: Pick<HttpDeps, "log" | keyof StoreFailures>) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
     try {
       await next();
@@ -22,7 +22,7 @@ export function respondErrors({ log, isStoreUnavailable }: Pick<HttpDeps, "log" 
         ctx.state.logFields["error"] = "validation_failed";
         return;
       }
-      const known = asAppError(error, isStoreUnavailable);
+      const known = asAppError(error, store);
       ctx.state.logFields["error"] = known.code;
       if (known.cause !== undefined) ctx.state.logFields["cause"] = errorFields(known.cause).error;
       if (known.code === "internal")
@@ -42,9 +42,14 @@ export function respondErrors({ log, isStoreUnavailable }: Pick<HttpDeps, "log" 
   };
 }
 
-function asAppError(error: unknown, isStoreUnavailable: (error: unknown) => boolean): AppError {
+type StoreFailures = Pick<HttpDeps, "isStoreUnavailable" | "isStoreFull">;
+
+function asAppError(error: unknown, store: StoreFailures): AppError {
   if (error instanceof AppError) return error;
-  if (isStoreUnavailable(error)) {
+  if (store.isStoreFull(error)) {
+    return new AppError("store_full", "The disk of the store is full: nothing was changed", { cause: error });
+  }
+  if (store.isStoreUnavailable(error)) {
     return new AppError("store_unavailable", "The store does not answer; please try again", { cause: error });
   }
   return new AppError("internal", "Something went wrong on our side; the request id helps to find it", {

@@ -7,13 +7,12 @@ export interface Hold {
   readonly customerId: string;
   readonly amountNano: bigint;
   readonly buckets: readonly string[];
-  /** Waits on this machine's disk: it never expires while we live. */
-  readonly pinned: boolean;
 }
 
 /** A hold outlives its process by this; longer than any commit can be on its way. */
 const HOLD_MS = 60_000;
 
+/** `pinned`: what waits on a disk never expires. */
 export function renewArgs(holds: readonly (readonly [string, Hold])[], pinned: boolean): string[] {
   const args = holds.flatMap(([id, hold]) => [id, String(hold.amountNano), JSON.stringify(hold.buckets)]);
   return [pinned ? "" : String(HOLD_MS), ...args];

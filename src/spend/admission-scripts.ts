@@ -84,7 +84,8 @@ local first = 6
 if ARGV[first] and redis.call('HGET', state, 'seeded') ~= '1' then return { 'seed', doubts() } end
 
 local parallel = tonumber(ARGV[3])
-if parallel >= 0 and redis.call('ZCARD', holds) >= parallel then return { 'parallel', text(parallel) } end
+-- What waits on a disk, and never expires, is no call in flight.
+if parallel >= 0 and redis.call('ZCOUNT', holds, '-inf', '(+inf') >= parallel then return { 'parallel', text(parallel) } end
 
 local passed = (now % 60000) / 60000
 local rc, rp, tc, tp = counts(now)

@@ -3,8 +3,9 @@ import { errorFields, type Log } from "../lib/log.ts";
 import type { Account } from "./account.ts";
 import { admitArgs, commitArgs, type Hold, keysOf, renewArgs, seedArgs } from "./admission-args.ts";
 import type { Bucket, CallLimits } from "./call-limits.ts";
-import type { Charge } from "./charge.ts";
 import type { Committed } from "./commit-charges.ts";
+import type { SpooledCharge } from "./spooled-charges.ts";
+import { WaitingCharges } from "./waiting-charges.ts";
 
 export type Verdict =
   | {
@@ -76,6 +77,8 @@ export class Admission {
   readonly #seeding = new Map<string, Promise<void>>();
   readonly #holds = new Map<string, Hold>();
   readonly #ended = new Map<string, Set<string>>();
+  /** What waits on the disk is part of every seed. */
+  readonly waiting = new WaitingCharges((customerId, args) => this.#run("renew", customerId, args));
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -101,6 +104,7 @@ export class Admission {
   async #ask(call: LimitedCall): Promise<Verdict> {
     const { requestId, customerId, limits } = call;
     let compare = true;
+    await this.waiting.pinMissing(customerId);
     for (let tries = 0; tries < SEED_TRIES; tries++) {
       const args = admitArgs(requestId, limits, compare);
       const answer = (await this.#deps.redis.run("admit", keysOf(customerId), args)) as string[];
@@ -119,7 +123,7 @@ export class Admission {
       const [granted = "0", spent = "0", held = "0"] = rest;
       const buckets = limits.buckets.map(({ name }) => name);
       const amountNano = BigInt(granted);
-      this.#holds.set(requestId, { customerId, amountNano, buckets, pinned: false });
+      this.#holds.set(requestId, { customerId, amountNano, buckets });
       return { kind: "admitted", grantedNano: amountNano, spentNano: BigInt(spent), heldNano: BigInt(held) };
     }
     if (kind === "budget") {
@@ -150,7 +154,8 @@ export class Admission {
     const standing = new Map(accounts.map((write) => [write.customerId, write]));
     for (const [customerId, own] of byCustomer) {
       const write = standing.get(customerId);
-      const isHeld = own.some(({ requestId }) => this.#holds.has(requestId));
+      const waited = own.filter((charge) => this.waiting.delete(charge));
+      const isHeld = waited.length > 0 || own.some(({ requestId }) => this.#holds.has(requestId));
       // Customers without limits have nothing in Redis, and cost it nothing.
       if (!isHeld && write !== undefined && write.terms === null) continue;
       for (const { requestId } of own) this.#holds.delete(requestId);
@@ -185,38 +190,42 @@ export class Admission {
     }
   }
 
-  /** Holds charges that wait on the disk at their exact cost, without expiry, until they are committed. */
-  spooled(charges: readonly Charge[]): void {
+  /** Holds charges that wait on the disk; calls that are over hold nothing else. */
+  spooled(charges: readonly SpooledCharge[]): void {
     for (const [customerId, own] of Map.groupBy(charges, (charge) => charge.customerId)) {
-      const pinned = own.flatMap(({ requestId, costNano }): [string, Hold][] => {
-        const hold = this.#holds.get(requestId);
-        return hold === undefined ? [] : [[requestId, { ...hold, amountNano: costNano, pinned: true }]];
-      });
-      for (const [requestId, hold] of pinned) this.#holds.set(requestId, hold);
-      if (pinned.length > 0) this.#background(this.#run("renew", customerId, renewArgs(pinned, true)));
+      for (const { requestId } of own) this.#holds.delete(requestId);
+      this.#background(this.waiting.add(customerId, own));
     }
+  }
+
+  /** Ends the holds of charges that wait no longer, and that nobody here has committed. */
+  unspooled(charges: readonly SpooledCharge[]): void {
+    const gone = charges.filter((charge) => this.waiting.delete(charge));
+    for (const [customerId, own] of Map.groupBy(gone, (charge) => charge.customerId)) {
+      this.#remember(
+        customerId,
+        own.map(({ requestId }) => requestId),
+      );
+    }
+    if (gone.length > 0) this.#background(this.#tellEnded());
   }
 
   /** Renews every live hold; call it every RENEW_INTERVAL_MS. */
   async renew(): Promise<void> {
-    // Pinned ones do not expire.
-    const live = [...this.#holds].filter(([, hold]) => !hold.pinned);
-    const byCustomer = [...Map.groupBy(live, ([, hold]) => hold.customerId)];
+    const byCustomer = [...Map.groupBy(this.#holds, ([, hold]) => hold.customerId)];
     await Promise.allSettled([
       this.#tellEnded(),
+      ...this.waiting.unpinned.map((customerId) => this.waiting.pinMissing(customerId)),
       ...byCustomer.map(([customerId, holds]) => this.#run("renew", customerId, renewArgs(holds, false))),
     ]);
   }
 
   /** Holds again what this process holds for a customer: Redis may have lost it. */
   async holdAgain(customerId: string): Promise<void> {
-    for (const pinned of [false, true]) {
-      // Looked up right before it is sent: a hold that has ended meanwhile must not come back.
-      const holds = [...this.#holds].filter(
-        ([, hold]) => hold.customerId === customerId && hold.pinned === pinned,
-      );
-      if (holds.length > 0) await this.#run("renew", customerId, renewArgs(holds, pinned));
-    }
+    // Looked up right before it is sent: a hold that has ended meanwhile must not come back.
+    const holds = [...this.#holds].filter(([, hold]) => hold.customerId === customerId);
+    if (holds.length > 0) await this.#run("renew", customerId, renewArgs(holds, false));
+    await this.waiting.pin(customerId);
   }
 
   /** The customer's limits or spend were changed by hand: the next admission reads the store. */

@@ -8,6 +8,7 @@ import {
   WriteRefusedError,
   writeTogether,
 } from "../store/write-together.ts";
+import { isStoreFull } from "../store/store-failure.ts";
 import type { AccountDoc, ChargeEventDoc, CustomerDoc, DailySpendDoc } from "../store/documents.ts";
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";
@@ -19,7 +20,7 @@ import { utilizationOf } from "./utilization.ts";
 export type PlanWrites = (before: ReadonlyMap<string, Standing>) => BatchPlan;
 
 /** Why a ledger transaction did not happen, in the words the retry loop needs. */
-export type CommitFailure = "duplicate" | "conflict" | "unavailable" | "rejected";
+export type CommitFailure = "duplicate" | "conflict" | "unavailable" | "full" | "rejected";
 
 export interface LedgerStore {
   /** One transaction: all of the plan's writes or none. */
@@ -230,10 +231,12 @@ function earliest(dates: readonly (Date | null)[]): Date | null {
 export function classifyCommitFailure(error: unknown): CommitFailure {
   if (error instanceof WriteRefusedError) {
     if (error.code === DUPLICATE_KEY) return "duplicate";
+    if (isStoreFull(error)) return "full";
     return CONFLICTS.has(error.code) ? "conflict" : "rejected";
   }
   if (!(error instanceof MongoError)) return "rejected";
   if (error.code === DUPLICATE_KEY) return "duplicate";
+  if (isStoreFull(error)) return "full";
   if (error.hasErrorLabel("UnknownTransactionCommitResult")) return "unavailable";
   if (error instanceof MongoServerError) {
     return error.hasErrorLabel("TransientTransactionError") ? "conflict" : "rejected";

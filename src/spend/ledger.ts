@@ -6,13 +6,16 @@ import type { Charge, ChargeReceipt } from "./charge.ts";
 import { type CommitDeps, commitCharges } from "./commit-charges.ts";
 import { classifyCommitFailure, isChargeFault } from "./ledger-store.ts";
 import type { Spool } from "./spool.ts";
+import { type SpooledCharge, SpooledCharges } from "./spooled-charges.ts";
 
 export interface LedgerDeps extends CommitDeps {
   readonly spool: Spool;
   /** False until the store is prepared: before that charges go to the spool, as if it were away. */
   readonly isPrepared: () => boolean;
-  /** Told the charges that wait on the disk; must not throw. */
-  readonly spooled: (charges: readonly Charge[]) => void;
+  /** Told the charges that wait on the disk, also those of before this process and of others; must not throw. */
+  readonly spooled: (charges: readonly SpooledCharge[]) => void;
+  /** Told the charges that wait there no longer, whatever has become of them; must not throw. */
+  readonly unspooled: (charges: readonly SpooledCharge[]) => void;
   /** Rejects while the store does not answer. */
   readonly pingStore: () => Promise<void>;
   readonly log: Log;
@@ -21,6 +24,20 @@ export interface LedgerDeps extends CommitDeps {
 const MAX_BATCH = 500;
 const COMMIT_DEADLINE_MS = 2000;
 const REPLAY_DEADLINE_MS = 30_000;
+/** The disk is local: it answers by then, or it cannot be relied on. */
+const RECALL_MS = 5000;
+/** When a refused caller may come back; the disk is tried every second. */
+const RETRY_AFTER_S = "2";
+
+/** What a spool has: the figures of readiness. */
+export interface SpoolState {
+  /** Charges that wait for the store. */
+  readonly charges: number;
+  /** Lines and files that no replay will book: a person has to look at them. */
+  readonly setAside: number;
+  /** Why no charge could be taken now; null when one could. */
+  readonly problem: string | null;
+}
 
 type Outcome = BatchOutcome<ChargeReceipt>;
 
@@ -31,10 +48,14 @@ type Outcome = BatchOutcome<ChargeReceipt>;
 export class Ledger {
   readonly #deps: LedgerDeps;
   readonly #batcher: Batcher<Charge, ChargeReceipt>;
+  readonly #waiting: SpooledCharges;
   #storeUp = true;
+  #recalled: Promise<void> | null = null;
+  #problem: string | null = null;
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
+    this.#waiting = new SpooledCharges(deps);
     this.#batcher = createBatcher((charges) => this.#runBatch(charges), { maxItems: MAX_BATCH });
   }
 
@@ -53,19 +74,76 @@ export class Ledger {
     return this.#storeUp && this.#deps.isPrepared();
   }
 
+  /** What waits on the disk. */
+  get spoolState(): SpoolState {
+    const { charges, setAside } = this.#waiting;
+    return { charges, setAside, problem: this.#deps.spool.problem };
+  }
+
+  /**
+   * Resolves when the charges that waited on the disk at the start are known and held; it needs no store. Asked
+   * again after a failure, it tries again.
+   */
+  recall(): Promise<void> {
+    this.#recalled ??= this.#lookAtDisk().catch((error: unknown) => {
+      this.#recalled = null;
+      throw error;
+    });
+    return this.#recalled;
+  }
+
+  /** Sees to the disk, and to what other processes have done there; call it every second. */
+  async tend(): Promise<void> {
+    await this.recall();
+    await this.#lookAtDisk();
+  }
+
+  /**
+   * Call it before the upstream is asked for what a customer pays: what could not be recorded must not be bought.
+   * Throws AppError `ledger_unavailable` while the disk could take no charge, or has not been read.
+   */
+  async requireRecordable(): Promise<void> {
+    const problem = await withDeadline(this.recall(), RECALL_MS).then(
+      () => this.#deps.spool.problem,
+      () => "it cannot be read",
+    );
+    if (problem === null) return;
+    throw new AppError("ledger_unavailable", "A charge for this call could not be recorded now; try again", {
+      headers: { "retry-after": RETRY_AFTER_S },
+      cause: new Error(`The spool takes no charge: ${problem}`),
+    });
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { spool, log } = this.#deps;
+    await spool.tend();
+    const { problem } = spool;
+    if (problem !== this.#problem) {
+      if (problem === null) log.info({}, "ledger.spool_recovered");
+      else log.error({ problem }, "ledger.spool_unusable");
+      this.#problem = problem;
+    }
+    await this.#waiting.look();
+  }
+
   /**
    * Puts spooled charges into the store and answers how many; throws while the store does not answer.
-   * Safe at any time, also twice at once. What the store refuses for good is set aside, never dropped.
+   * Safe at any time, also twice at once. What the store refuses for good, and lines that are no charges, are set
+   * aside, never dropped.
    */
   async replaySpool(): Promise<number> {
     await this.#deps.pingStore();
     this.#storeUp = true;
     let replayed = 0;
-    for (const file of await this.#deps.spool.list()) {
+    for (const file of (await this.#deps.spool.list()).waiting) {
+      // What cannot be read has been told, and others are not held back by it.
+      if (this.#waiting.isUnreadable(file)) continue;
       try {
         replayed += await this.#replayFile(file);
       } catch (error) {
         this.#deps.log.error({ file, ...errorFields(error) }, "ledger.replay_failed");
+        // The next one would fare no better, and would make a store that has no room search for some.
+        if (isStoreFailure(error)) break;
       }
     }
     if (replayed > 0) this.#deps.log.info({ charges: replayed }, "ledger.replayed");
@@ -93,8 +171,7 @@ export class Ledger {
 
   async #spoolAll(charges: readonly Charge[], cause: unknown): Promise<Outcome[]> {
     try {
-      await this.#deps.spool.append(charges);
-      this.#deps.spooled(charges);
+      this.#waiting.add(await this.#deps.spool.append(charges), charges);
       this.#deps.log.warn({ charges: charges.length, ...errorFields(cause) }, "ledger.spooled");
       return charges.map(() => ({ value: { state: "spooled" } }));
     } catch (error) {
@@ -107,14 +184,30 @@ export class Ledger {
   }
 
   async #replayFile(file: string): Promise<number> {
-    const { spool } = this.#deps;
-    const charges = await spool.read(file);
+    const { spool, log } = this.#deps;
+    const content = await spool.read(file);
+    if (content === null) return 0;
+    const { charges, unread } = content;
+    const refused = await this.#commitEach(charges);
+    if (refused.length > 0) await spool.keepRefused(file, refused);
+    if (unread.length > 0) {
+      await spool.keepUnread(file, unread);
+      log.error({ file, lines: unread.length }, "ledger.lines_set_aside");
+    }
+    await spool.remove(file);
+    this.#waiting.remove(file);
+    return charges.length - refused.length;
+  }
+
+  /** Answers what the store refuses for good; throws where another try may help. */
+  async #commitEach(charges: readonly Charge[]): Promise<Charge[]> {
+    if (charges.length === 0) return [];
     const refused: Charge[] = [];
     const left: unknown[] = [];
     try {
       await this.#commitForReplay(charges);
     } catch (error) {
-      if (classifyCommitFailure(error) === "unavailable") throw error;
+      if (isStoreFailure(error)) throw error;
       for (const charge of charges) {
         await this.#commitForReplay([charge]).catch((reason: unknown) => {
           const { requestId } = charge;
@@ -126,12 +219,16 @@ export class Ledger {
     }
     // The file stays for another time; what is in the store by then is met there, and changes nothing.
     if (left.length > 0) throw left[0];
-    if (refused.length > 0) await spool.setAside(refused);
-    await spool.remove(file);
-    return charges.length - refused.length;
+    return refused;
   }
 
   async #commitForReplay(charges: readonly Charge[]): Promise<void> {
     await commitCharges(this.#deps, charges, performance.now() + REPLAY_DEADLINE_MS);
   }
+}
+
+/** It is not about these charges. */
+function isStoreFailure(error: unknown): boolean {
+  const failure = classifyCommitFailure(error);
+  return failure === "unavailable" || failure === "full";
 }

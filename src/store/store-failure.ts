@@ -19,3 +19,10 @@ export function isStoreUnavailable(error: unknown): boolean {
   const isPoolBusy = error instanceof Error && error.name === "MongoWaitQueueTimeoutError";
   return isPoolBusy || error instanceof DeadlineError || isStoreAway(error);
 }
+
+const OUT_OF_DISK_SPACE = 14_031;
+
+/** True where the store has said that its disk has no room: it reads, and writes nothing. */
+export function isStoreFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === OUT_OF_DISK_SPACE;
+}

@@ -314,6 +314,7 @@ test("a charge on the disk keeps its exact cost held, for ever, until it is comm
     requestId: id,
     customerId: "ada",
     costNano: USD / 4n,
+    model: "m",
     usage: { totalTokens: 0 },
   } as Charge;
   one.spooled([charge]);

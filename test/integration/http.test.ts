@@ -11,7 +11,7 @@ import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
-import { isStoreUnavailable } from "../../src/store/store-failure.ts";
+import { isStoreFull, isStoreUnavailable } from "../../src/store/store-failure.ts";
 import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
 import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
 import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
@@ -76,6 +76,7 @@ const deps: AppDeps = {
   maxBodyBytes: 1000,
   isDraining: () => draining,
   isStoreUnavailable,
+  isStoreFull,
   startedAt: new Date(1000),
   version: "0.0.0",
   catalog,
@@ -90,6 +91,7 @@ const deps: AppDeps = {
         loadTokenizer,
         now: () => new Date(),
         isStoreUp: () => true,
+        requireRecordable: () => Promise.resolve(),
         customerIds: { headers: [], forwardedHeader: null, required: false, knownOnly: false },
         failClosedWithoutStore: false,
         serveUnknownWithoutStore: true,
@@ -167,7 +169,15 @@ const deps: AppDeps = {
   modelInfo: () => Promise.resolve([]),
   explainCharge: () => Promise.resolve(null),
   checkReadiness: () =>
-    Promise.resolve({ ready, store: ready ? "ok" : "unavailable", queue: "ok", draining: false }),
+    Promise.resolve({
+      ready,
+      store: ready ? "ok" : "unavailable",
+      queue: "ok",
+      spool: "ok",
+      spooled_charges: 0,
+      set_aside_charges: 0,
+      draining: false,
+    }),
   listPublicKeys: () => Promise.resolve([]),
   webhookEndpoints: {
     list: async () => [await show(endpoint)],

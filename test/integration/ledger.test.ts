@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -45,6 +45,7 @@ function openLedger(on: Store = store): Ledger {
     planner: plainPlanner(),
     committed: ({ deliveries }) => announced.push(...deliveries.map(({ _id }) => _id)),
     spooled: () => {},
+    unspooled: () => {},
     isPrepared: () => true,
     pingStore: () => on.ping(500),
     log: quiet,
@@ -170,20 +171,6 @@ test("a charge that was booked before its spool file was removed is not booked a
   await expectBooked(spooled);
 });
 
-test("a spool file that cannot be read is kept, and the others are booked", async () => {
-  const ledger = openLedger();
-  await writeFile(path.join(folder, "spool_0.charges.ndjson"), "not a charge\n");
-  await writeFile(path.join(folder, "spool_1.charges.ndjson.partial"), "half a li");
-  const good = charge("ada", 3n);
-  await createSpool(folder, newId).append([good]);
-  expect(await ledger.replaySpool()).toBe(1);
-  await expectBooked([good]);
-  expect((await readdir(folder)).sort()).toEqual([
-    "spool_0.charges.ndjson",
-    "spool_1.charges.ndjson.partial",
-  ]);
-});
-
 test("a charge that the store refuses for good is set aside on the disk, and holds up no other", async () => {
   const ledger = openLedger();
   const tooLarge = { ...charge("ada", 5n), model: "m".repeat(17_000_000) };
@@ -207,6 +194,7 @@ test("without store and disk the charge is refused by name", async () => {
     planner: plainPlanner(),
     committed: () => {},
     spooled: () => {},
+    unspooled: () => {},
     isPrepared: () => true,
     pingStore: () => away.ping(100),
     log: quiet,

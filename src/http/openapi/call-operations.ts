@@ -67,8 +67,8 @@ export const CALL_OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/health/readiness",
     tag: HEALTH,
-    summary: "Store and queue answer, and the process is not stopping; else 503",
-    answers: "{status, store, queue, draining}",
+    summary: "Store, queue and spool work, and the process is not stopping; else 503",
+    answers: "{status, store, queue, spool, spooled_charges, set_aside_charges, draining}",
     open: true,
   },
   {

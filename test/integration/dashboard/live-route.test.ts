@@ -22,7 +22,7 @@ async function open(watch: (watcher: Watcher) => (() => void) | null): Promise<S
     ctx.state.logFields = {};
     await next();
   });
-  app.use(respondErrors({ log: quiet, isStoreUnavailable: () => false }));
+  app.use(respondErrors({ log: quiet, isStoreUnavailable: () => false, isStoreFull: () => false }));
   app.use(liveEvents({ live: { watch }, sessions: { find: () => Promise.resolve(null) } }));
   serving = await serve(app.callback(), { port: 0, host: "127.0.0.1" });
   return serving;
