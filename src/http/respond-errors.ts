@@ -47,7 +47,9 @@ type StoreFailures = Pick<HttpDeps, "isStoreUnavailable" | "isStoreFull">;
 function asAppError(error: unknown, store: StoreFailures): AppError {
   if (error instanceof AppError) return error;
   if (store.isStoreFull(error)) {
-    return new AppError("store_full", "The disk of the store is full: nothing was changed", { cause: error });
+    return new AppError("store_full", "The disk of the store is full, or fails: nothing was changed", {
+      cause: error,
+    });
   }
   if (store.isStoreUnavailable(error)) {
     return new AppError("store_unavailable", "The store does not answer; please try again", { cause: error });

@@ -20,9 +20,10 @@ export function isStoreUnavailable(error: unknown): boolean {
   return isPoolBusy || error instanceof DeadlineError || isStoreAway(error);
 }
 
-const OUT_OF_DISK_SPACE = 14_031;
+/** OutOfDiskSpace; FileStreamFailed: the disk fails otherwise. */
+const DISK_FAILURES: ReadonlySet<unknown> = new Set([14_031, 39]);
 
-/** True where the store has said that its disk has no room: it reads, and writes nothing. */
+/** True where the store has said that its disk takes nothing: it may read, and writes nothing. */
 export function isStoreFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === OUT_OF_DISK_SPACE;
+  return error instanceof Error && "code" in error && DISK_FAILURES.has(error.code);
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Account, NEW_ACCOUNT } from "../../src/spend/account.ts";
@@ -116,6 +117,7 @@ test("while redis does not answer, nothing is admitted before it knows what wait
   const one = open(own);
   await admitted(one, limits({ max: USD, need: 1n }));
   own.disconnect();
+  await once(own, "end");
   one.spooled([waitingCharge(USD)]);
   expect((await one.admit(nextId(), "ada", limits({ max: USD }))).kind).toBe("unknown");
   await own.connect();

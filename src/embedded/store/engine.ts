@@ -5,7 +5,14 @@ import type { Command } from "./commands/command.ts";
 import { findCommand } from "./commands/registry.ts";
 import { hasWriteErrors } from "./commands/write-batch.ts";
 import { Cursors } from "./cursors.ts";
-import { RETRYABLE_WRITE, StoreError, TRANSIENT_TRANSACTION, errorReply, notImplemented } from "./errors.ts";
+import {
+  RETRYABLE_WRITE,
+  StoreError,
+  TRANSIENT_TRANSACTION,
+  diskFailure,
+  errorReply,
+  notImplemented,
+} from "./errors.ts";
 import type { Log, Request } from "./request.ts";
 import type { Reading } from "./scan.ts";
 import { noSuchTransaction, readSession, recordReply, recordedReply } from "./session.ts";
@@ -187,9 +194,7 @@ export class Engine {
       this.#storage.commit();
     } catch (error) {
       this.#abort("its commit failed");
-      throw new StoreError("InternalError", `the commit failed: ${String(error)}`, {
-        labels: [TRANSIENT_TRANSACTION],
-      });
+      throw commitFailure(error, TRANSIENT_TRANSACTION);
     }
     this.#released(transaction);
     request.respond(reply);
@@ -248,15 +253,18 @@ export class Engine {
     for (const { request, reply } of batch) request.respond(reply);
   }
 
-  /** Nothing of the batch is stored; the drivers may send it again. */
+  /** Nothing of the batch is stored; the drivers may send it again, unless it is the disk that fails. */
   #failBatch(cause: unknown): void {
     const batch = this.#batch ?? [];
     this.#batch = null;
     this.#storage.rollback();
     this.#log("store.commit_failed", { error: String(cause) });
-    const message = `the commit failed: ${String(cause)}`;
-    const error = encode(errorReply(new StoreError("InternalError", message, { labels: [RETRYABLE_WRITE] })));
-    for (const { request } of batch) request.respond(error);
+    const error = encode(errorReply(commitFailure(cause, RETRYABLE_WRITE)));
+    for (const { request } of batch) {
+      // What only looked is done again: a store that has no room must still answer what it knows.
+      if (isRepeatable(request)) this.submit(request);
+      else request.respond(error);
+    }
   }
 
   #failure(request: Request, error: unknown): Uint8Array {
@@ -268,6 +276,19 @@ export class Engine {
     }
     return encode(errorReply(error));
   }
+}
+
+/** `label`: what makes a driver try again, where that may help. */
+function commitFailure(cause: unknown, label: string): StoreError {
+  return (
+    diskFailure(cause) ??
+    new StoreError("InternalError", `the commit failed: ${String(cause)}`, { labels: [label] })
+  );
+}
+
+/** Done twice, `getMore` would pass over what it has answered. */
+function isRepeatable({ name }: Request): boolean {
+  return name !== "getMore" && findCommand(name)?.kind === "read";
 }
 
 function encoded(reply: Document | Uint8Array): Uint8Array {

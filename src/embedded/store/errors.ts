@@ -19,6 +19,7 @@ const CODES = {
   ImmutableField: 66,
   InvalidOptions: 72,
   InvalidNamespace: 73,
+  FileStreamFailed: 39,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,
   UnsatisfiableWriteConcern: 100,
@@ -31,6 +32,7 @@ const CODES = {
   OperationNotSupportedInTransaction: 263,
   QueryExceededMemoryLimit: 292,
   BSONObjectTooLarge: 10_334,
+  OutOfDiskSpace: 14_031,
   DuplicateKey: 11_000,
 } as const;
 
@@ -67,8 +69,24 @@ export function notImplemented(what: string): StoreError {
   return new StoreError("NotImplemented", `${what} is not supported by the embedded store`);
 }
 
+/** SQLite's names of what a disk does to it: full; read-only, failed reads and writes, files that cannot be opened. */
+const SQLITE_FULL = 13;
+const SQLITE_DISK_FAILURES: ReadonlySet<number> = new Set([8, 10, 14]);
+
+/**
+ * The error for a write that the disk did not take, without a label: sending it again at once is no help. Null for
+ * another failure. Nothing of the write is stored.
+ */
+export function diskFailure(error: unknown): StoreError | null {
+  const number = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : null;
+  if (number === SQLITE_FULL) return new StoreError("OutOfDiskSpace", "the disk of the store is full");
+  if (number === null || !SQLITE_DISK_FAILURES.has(number)) return null;
+  return new StoreError("FileStreamFailed", `the disk of the store fails: ${String(error)}`);
+}
+
 /** The reply to a command that failed as a whole. */
-export function errorReply(error: unknown): Document {
+export function errorReply(failure: unknown): Document {
+  const error = diskFailure(failure) ?? failure;
   if (!(error instanceof StoreError)) {
     const message = error instanceof Error ? error.message : String(error);
     return { ok: 0, errmsg: message, code: CODES.InternalError, codeName: "InternalError" };
