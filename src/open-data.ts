@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ConfigError } from "./config/config-error.ts";
 import type { Environment } from "./config/environment.ts";
 import { readSettings } from "./config/settings.ts";
+import { inUseFile } from "./embedded/in-use.ts";
 import { startStore } from "./embedded/store/server.ts";
 import { connectStore, type Store } from "./store/connect.ts";
 
@@ -63,7 +64,7 @@ async function openStopped(dataDir: string): Promise<{ url: string; close(): Pro
     ]);
   }
   try {
-    return await startStore({ dataDir: directory });
+    return await startStore({ dataDir: directory, inUse: inUseFile(dataDir, "store"), existing: true });
   } catch (cause) {
     throw new ConfigError(dataDir, [cause instanceof Error ? cause.message : "the store does not open"]);
   }

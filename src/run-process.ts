@@ -20,13 +20,16 @@ export interface ProcessOptions {
    * aborts when the process is told to stop, also in the middle of its start; the stop is called in any case.
    */
   readonly start: (config: Config, log: Log, told: AbortSignal) => Promise<() => Promise<void>>;
+  /** What `--force-new` does before the start; absent = there is no such option. */
+  readonly forceNew?: (config: Config) => void;
 }
 
 /** The life of one process: arguments, configuration, start, signals, drain, exit code. */
 export async function runProcess(options: ProcessOptions): Promise<void> {
-  const { config, log } = readSetup(options);
+  const { config, log, isForced } = readSetup(options);
   const told = stopSignal(log);
   try {
+    if (isForced) options.forceNew?.(config);
     const stop = await options.start(config, log, told);
     if (told.aborted) await end(stop, log);
     else told.addEventListener("abort", () => void end(stop, log));
@@ -39,16 +42,17 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   }
 }
 
-function readSetup(options: ProcessOptions): { config: Config; log: Log } {
+function readSetup(options: ProcessOptions): { config: Config; log: Log; isForced: boolean } {
   try {
     const { values } = parseArgs({
       options: {
         config: { type: "string", short: "c" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
+        ...(options.forceNew !== undefined && { "force-new": { type: "boolean" } }),
       },
     });
-    if (values.help === true) exitWith(`${options.about}\n\n${USAGE}`, 0);
+    if (values.help === true) exitWith(helpOf(options), 0);
     if (values.version === true) exitWith(VERSION, 0);
     const config = loadConfig({
       env: process.env,
@@ -67,15 +71,21 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log } {
       log.error(errorFields(error), "process.unhandled_rejection");
       process.exit(1);
     });
-    return { config, log };
+    return { config, log, isForced: "force-new" in values && values["force-new"] === true };
   } catch (error) {
     if (error instanceof ConfigError) exitWith(error.message);
     if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") === true) {
-      exitWith(`${(error as Error).message}\n\n${USAGE}`);
+      exitWith(`${(error as Error).message}\n\n${helpOf(options)}`);
     }
     throw error;
   }
 }
+
+function helpOf({ about, forceNew }: ProcessOptions): string {
+  return `${about}\n\n${forceNew === undefined ? USAGE : USAGE.replace("Options:\n", `Options:\n${FORCE_NEW}\n`)}`;
+}
+
+const FORCE_NEW = `      --force-new     begin anew: the embedded data in DATA_DIR is kept under other names`;
 
 export const USAGE = `Options:
   -c, --config FILE   configuration file (default: $CONFIG_FILE_PATH, else ./config.yaml)

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Config } from "./config/config.ts";
+import { ConfigError } from "./config/config-error.ts";
 import { errorFields, type Log } from "./lib/log.ts";
 import { EXIT_CANNOT_START, exitWith, runProcess } from "./run-process.ts";
+import { beginAnew } from "./supervisor/begin-anew.ts";
 import { keepRunning, type Running } from "./supervisor/keep-running.ts";
 import { startNodeChild } from "./supervisor/node-child.ts";
 import { redisService, type Service, storeService } from "./supervisor/services.ts";
@@ -14,6 +16,9 @@ const CHILD_STOP_MS = 50_000;
 await runProcess({
   name: "supervisor",
   about: "Spendhook: starts the embedded services that are needed, the proxy and the workers.",
+  forceNew: (config) => {
+    for (const line of beginAnew(config, new Date())) process.stderr.write(`${line}\n`);
+  },
   start: async (config, log, told) => {
     const stops: (() => Promise<void>)[] = [];
     const stop = async (): Promise<void> => {
@@ -37,7 +42,8 @@ await runProcess({
       if (told.aborted) return stop;
       log.error(errorFields(error), "supervisor.start_failed");
       await stop();
-      exitWith(error instanceof Error ? error.message : "Spendhook could not start", 1);
+      const code = error instanceof ConfigError ? EXIT_CANNOT_START : 1;
+      exitWith(error instanceof Error ? error.message : "Spendhook could not start", code);
     }
     return stop;
   },

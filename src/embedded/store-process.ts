@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { DataLostError, EXIT_DATA_LOST } from "./in-use.ts";
 import { startStore } from "./store/server.ts";
 import type { RunningStore, StoreOptions } from "./store/server.ts";
 
@@ -11,6 +12,7 @@ Prints {"ready":true,"url":"…"} on one line when it listens.
   --port N             TCP port; 0, the default, takes a free one
   --host H             loopback address to listen on, 127.0.0.1 by default
   --socket PATH        listen on a Unix socket instead
+  --in-use FILE        where it is noted that there is data, DIR/in-use by default
   --exit-with-parent   stop when standard input closes
   --help               show this text
 `;
@@ -23,6 +25,7 @@ function readOptions(): (StoreOptions & { exitWithParent: boolean }) | null {
       port: { type: "string", default: "0" },
       host: { type: "string", default: "127.0.0.1" },
       socket: { type: "string" },
+      "in-use": { type: "string" },
       "exit-with-parent": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -33,7 +36,10 @@ function readOptions(): (StoreOptions & { exitWithParent: boolean }) | null {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port ${values.port} is not a port`);
-  const where = values.socket === undefined ? {} : { socketPath: values.socket };
+  const where = {
+    ...(values.socket !== undefined && { socketPath: values.socket }),
+    ...(values["in-use"] !== undefined && { inUse: values["in-use"] }),
+  };
   return { dataDir, port, host: values.host, ...where, exitWithParent: values["exit-with-parent"] };
 }
 
@@ -59,7 +65,7 @@ function stopOn(store: RunningStore, exitWithParent: boolean): void {
 
 function fail(error: unknown): never {
   process.stderr.write(`embedded store: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  process.exit(error instanceof DataLostError ? EXIT_DATA_LOST : 1);
 }
 
 try {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { ConfigError } from "../config/config-error.ts";
 import { errorFields, type Log } from "../lib/log.ts";
 
 /** A program that runs. */
@@ -12,7 +13,7 @@ export interface Running {
 
 export interface KeepOptions {
   readonly name: string;
-  /** Starts it; rejects when it cannot be started. */
+  /** Starts it; rejects when it cannot be started, with ConfigError when trying again is no help. */
   readonly start: () => Promise<Running>;
   /** Told once when starting again is no help. */
   readonly onFatal: (reason: string) => void;
@@ -67,6 +68,10 @@ export async function keepRunning(options: KeepOptions): Promise<() => Promise<v
         log.info({ child: name, pid: started.pid }, "supervisor.child_restarted");
         return started;
       } catch (error) {
+        if (error instanceof ConfigError) {
+          options.onFatal(error.message);
+          return null;
+        }
         log.error({ child: name, ...errorFields(error) }, "supervisor.restart_failed");
       }
     }

@@ -5,8 +5,9 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, LOOPBACK } from "../embedded/child.ts";
+import { DataLostError, EXIT_DATA_LOST, inUseFile, markInUse } from "../embedded/in-use.ts";
 import { findMongod, startMongod } from "../embedded/mongod.ts";
-import { startRedis } from "../embedded/redis-server.ts";
+import { startRedisAnyway } from "../embedded/recover-redis.ts";
 import type { EmbeddedServer } from "../embedded/child.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Log } from "../lib/log.ts";
@@ -36,13 +37,17 @@ export async function storeService(dataDir: string, log: Log): Promise<Service> 
     return {
       name: "mongod",
       url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
-      start: async () => asRunning(await startMongod({ dataDir, port, log: lineLog("mongod", log) })),
+      start: async () => {
+        const running = asRunning(await startMongod({ dataDir, port, log: lineLog("mongod", log) }));
+        markInUse(inUseFile(dataDir, "mongo"));
+        return running;
+      },
     };
   }
   return {
     name: "store",
     url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
-    start: () => startWhenFree(() => startStore(path.join(dataDir, "store"), port, log)),
+    start: () => startWhenFree(() => startStore(dataDir, port, log)),
   };
 }
 
@@ -51,7 +56,14 @@ export function chooseStore(dataDir: string): "mongod" | "store" {
   const isFound = findMongod() !== null;
   const folder = path.join(dataDir, "mongo");
   if (!existsSync(path.join(folder, "WiredTiger"))) {
-    return isFound && !existsSync(path.join(dataDir, "store", "store.db")) ? "mongod" : "store";
+    if (existsSync(inUseFile(dataDir, "mongo"))) {
+      throw new ConfigError("environment", [
+        new DataLostError(`the data of a mongod in ${folder} is gone`).message,
+      ]);
+    }
+    const isStore =
+      existsSync(path.join(dataDir, "store", "store.db")) || existsSync(inUseFile(dataDir, "store"));
+    return isFound && !isStore ? "mongod" : "store";
   }
   if (isFound) return "mongod";
   throw new ConfigError("environment", [
@@ -65,7 +77,14 @@ export async function redisService(dataDir: string, log: Log): Promise<Service> 
   return {
     name: "redis",
     url: `redis://${LOOPBACK}:${port}`,
-    start: async () => asRunning(await startRedis({ dataDir, port, log: lineLog("redis", log) })),
+    start: async () => {
+      const told = (line: string): void => {
+        log.warn({ line }, "supervisor.redis_set_aside");
+        process.stderr.write(`WARNING: ${line}\n`);
+      };
+      const options = { dataDir, port, log: lineLog("redis", log) };
+      return asRunning(await startRedisAnyway(options, { now: () => new Date(), told }));
+    },
   };
 }
 
@@ -86,17 +105,18 @@ async function startWhenFree(start: () => Promise<Running>): Promise<Running> {
     try {
       return await start();
     } catch (error) {
-      if (tries === START_TRIES) throw error;
+      if (tries === START_TRIES || error instanceof ConfigError) throw error;
       await delay(START_WAIT_MS);
     }
   }
 }
 
 /** Resolves when the store accepts connections; rejects with its own words when it cannot. */
-async function startStore(directory: string, port: number, log: Log): Promise<Running> {
+async function startStore(dataDir: string, port: number, log: Log): Promise<Running> {
+  const where = ["--data-dir", path.join(dataDir, "store"), "--in-use", inUseFile(dataDir, "store")];
   const child = spawn(
     process.execPath,
-    [STORE_PROCESS, "--data-dir", directory, "--port", String(port), "--exit-with-parent"],
+    [STORE_PROCESS, ...where, "--port", String(port), "--exit-with-parent"],
     // Standard input stays open as long as we live: that is how it knows.
     { detached: true, stdio: ["pipe", "pipe", "pipe"] },
   );
@@ -114,6 +134,7 @@ async function startStore(directory: string, port: number, log: Log): Promise<Ru
     ready.then(() => "ready" as const),
     exited.then(() => "ended" as const),
   ]);
+  if (outcome === "ended" && (await exited) === EXIT_DATA_LOST) throw new ConfigError(dataDir, [lastWords]);
   if (outcome === "ended")
     throw new Error(`The embedded store did not start: ${lastWords || "no reason given"}`);
   return { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, STOP_MS) };

@@ -12,6 +12,7 @@ export interface Scene {
 
 export interface SceneOptions {
   readonly env?: Readonly<Record<string, string>>;
+  readonly dataDir?: string;
   /** More of `litellm_params` for every model. */
   readonly params?: object;
   readonly generalSettings?: object;
@@ -29,6 +30,7 @@ export async function startScene(models: readonly string[], options: SceneOption
       general_settings: { alerting: ["webhook"], ...options.generalSettings },
       litellm_settings: options.litellmSettings ?? {},
     },
+    ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
     env: {
       WEBHOOK_URL: receiver.url,
       WEBHOOK_SECRET: secret,

@@ -17,6 +17,8 @@ export interface StackOptions {
   /** The content of config.yaml; a string is a path to use as it is. */
   readonly config: object | string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A folder inside its own unless told otherwise; one that is given is not removed. */
+  readonly dataDir?: string;
   /** `node src/start.ts` unless told otherwise. */
   readonly command?: readonly [string, ...string[]];
 }
@@ -49,7 +51,7 @@ export class Stack {
 
   private constructor(options: StackOptions) {
     this.#options = options;
-    this.dataDir = path.join(this.#folder, "data");
+    this.dataDir = options.dataDir ?? path.join(this.#folder, "data");
   }
 
   /** Starts it and resolves when it is ready. */
@@ -186,7 +188,9 @@ export class Stack {
     const redis = existsSync(record) ? Number(readFileSync(record, "utf8").split("\n")[0]) : 0;
     return listProcesses().filter(
       ({ pid, command }) =>
-        command.includes(this.#folder) || (pid === redis && COMMAND_OF.redis.test(command)),
+        command.includes(this.#folder) ||
+        command.includes(this.dataDir) ||
+        (pid === redis && COMMAND_OF.redis.test(command)),
     );
   }
 

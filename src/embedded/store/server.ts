@@ -17,6 +17,10 @@ export interface StoreOptions {
   readonly port?: number;
   /** Listen on this Unix socket instead of TCP. */
   readonly socketPath?: string;
+  /** Where it is noted that there is data, in the directory unless told otherwise. */
+  readonly inUse?: string;
+  /** There must be data already. */
+  readonly existing?: boolean;
   readonly log?: Log;
 }
 
@@ -34,12 +38,13 @@ const MAINTENANCE_MS = 2_000;
 /**
  * Starts a server that speaks MongoDB's wire protocol on files in `dataDir`. An acknowledged write is
  * on disk: it survives the death of the process at any moment. Rejects if the directory is in use or
- * the address cannot be had.
+ * the address cannot be had, and with DataLostError if data that was there is not.
  */
 export async function startStore(options: StoreOptions): Promise<RunningStore> {
   const { dataDir, host = "127.0.0.1", port = 0, socketPath, log = () => {} } = options;
   if (!isLoopback(host)) throw new Error(`the embedded store listens on loopback only, not on ${host}`);
-  const storage = new Storage(dataDir);
+  const { inUse, existing } = options;
+  const storage = new Storage(dataDir, { ...(inUse && { inUse }), ...(existing && { existing }) });
   const engine = new Engine(storage, log);
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true });

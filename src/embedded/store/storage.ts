@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { DataLostError, hasContent, markInUse, requireContent, syncFolder } from "../in-use.ts";
 import { SCHEMA, loadCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { Sql } from "./sql.ts";
@@ -16,19 +17,29 @@ export class Storage {
   readonly #lock: Sql;
   #committed: Catalog;
 
-  /** Throws if another server has the directory. */
-  constructor(directory: string) {
+  /**
+   * Throws if another server has the directory, and DataLostError when its data is missing or damaged: once `inUse`
+   * exists, which is made with the first start, and with `existing` in any case.
+   */
+  constructor(directory: string, { inUse = join(directory, "in-use"), existing = false } = {}) {
+    const path = join(directory, "store.db");
+    const isUsed = existing || existsSync(inUse);
+    // Before anything is opened: SQLite removes what belongs to a file that is gone.
+    if (isUsed || hasContent(`${path}-wal`)) requireContent(path);
     mkdirSync(directory, { recursive: true });
     this.#lock = lockDirectory(directory);
-    const path = join(directory, "store.db");
-    const sql = new Sql(path);
-    sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
-    sql.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
-    sql.exec(SCHEMA);
-    this.#reader = new Sql(path);
-    this.#reader.exec("PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA mmap_size = 1073741824");
-    this.#committed = loadCatalog(sql);
-    this.writer = new WriteView(sql, this.#committed);
+    try {
+      const sql = openFile(path, isUsed);
+      this.#reader = new Sql(path);
+      this.#reader.exec("PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA mmap_size = 1073741824");
+      this.#committed = loadCatalog(sql);
+      this.writer = new WriteView(sql, this.#committed);
+      syncFolder(directory);
+      markInUse(inUse);
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
   }
 
   /** What is committed, whatever the writer is in the middle of. */
@@ -74,8 +85,29 @@ export class Storage {
   }
 }
 
-/** Held until the process ends, however it ends: the kernel releases it. */
-function lockDirectory(directory: string): Sql {
+/** NOTADB, CORRUPT. */
+const DAMAGED: ReadonlySet<unknown> = new Set([26, 11]);
+
+function openFile(path: string, isUsed: boolean): Sql {
+  const sql = new Sql(path);
+  try {
+    sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
+    sql.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+    const known = sql.get("SELECT 1 FROM sqlite_master WHERE name = 'collections'");
+    if (isUsed && known === undefined) throw new DataLostError(`${path} has no data`);
+    sql.exec(SCHEMA);
+    return sql;
+  } catch (error) {
+    sql.close();
+    if (error instanceof Error && "errcode" in error && DAMAGED.has(error.errcode)) {
+      throw new DataLostError(`${path} is damaged (${error.message})`);
+    }
+    throw error;
+  }
+}
+
+/** Held until it is closed or the process ends, however it ends: the kernel releases it. Throws when another has it. */
+export function lockDirectory(directory: string): Sql {
   const lock = new Sql(join(directory, "lock.db"));
   try {
     lock.exec("BEGIN EXCLUSIVE");
