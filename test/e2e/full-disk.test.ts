@@ -1,8 +1,9 @@
 import { Redis } from "ioredis";
+import { truncateSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, expect, test } from "vitest";
+import { RESERVE_BYTES } from "../../src/spend/spool-reserve.ts";
 import { expectVerified } from "../support/accounts.ts";
-import { costNano } from "../support/fake-upstream.ts";
 import { readLedger } from "../support/ledger-rows.ts";
 import { Load } from "../support/load.ts";
 import { type Scene, type SceneOptions, startScene } from "../support/scene.ts";
@@ -79,6 +80,8 @@ test("a disk that becomes full under load costs nobody money", LONG, async () =>
   load.start();
   await waitUntil("answers", () => load.paid.length >= 50);
   becomeFull();
+  // As after a long while of this: little more than half of the reserve is left.
+  truncateSync(path.join(scene.stack.dataDir, "spool", "reserve"), RESERVE_BYTES / 2 + 512 * 1024);
   await waitUntil("spooled charges", async () => (await readiness()).spooled_charges > 0);
   // A store without room says so at once: nothing may try for half a minute what nobody can do.
   const created = await scene.stack.fetch("/customer/new", {
@@ -137,7 +140,10 @@ test("what waits in the spool counts after the proxy was killed and redis was wi
     body: JSON.stringify({ user_id: "ada", max_budget: budget }),
   });
   expect(made.status).toBe(200);
-  upstream.on("steady", (exchange) => upstream.whole(exchange, { prompt: 10, completion: 100 }));
+  upstream.on("steady", (exchange) => {
+    const { max_tokens: limit, max_completion_tokens: lowered = limit } = exchange.body;
+    return upstream.whole(exchange, { prompt: 1, completion: Number(lowered) });
+  });
   becomeFull();
   const untilRefused = async (): Promise<number> => {
     for (let served = 0; ; served++) if ((await chat("ada")).status !== 200) return served;
@@ -145,7 +151,6 @@ test("what waits in the spool counts after the proxy was killed and redis was wi
   expect(await untilRefused()).toBeGreaterThan(2);
   const spent = upstream.bill.get("ada")!;
   expect(spent.nano).toBeLessThanOrEqual(BigInt(Math.round(budget * 1e9)));
-  expect(spent.nano).toBe(BigInt(spent.calls) * costNano({ prompt: 10, completion: 100 }));
 
   const killed = await stack.kill("proxy", "SIGKILL");
   const wiper = new Redis(redis.url);
