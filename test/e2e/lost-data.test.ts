@@ -62,7 +62,7 @@ describe("data that is gone is not silently begun anew", () => {
       stacks.push(forced);
       expect((await forced.fetch("/customer/info?end_user_id=ada")).status).toBe(404);
       const kept = readdirSync(dataDir).filter((name) => name.includes(".set-aside-"));
-      expect(kept.map((name) => name.split(".")[0]).sort()).toEqual(["redis", "store"]);
+      expect(new Set(kept.map((name) => name.split(".")[0]))).toEqual(new Set(["redis", "store"]));
       expect(
         existsSync(
           path.join(

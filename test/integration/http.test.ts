@@ -461,7 +461,15 @@ test("health needs no key, and readiness follows store and queue", async () => {
   ready = true;
   expect([answer.status, answer.json]).toEqual([
     503,
-    { status: "unhealthy", store: "unavailable", queue: "ok", draining: false },
+    {
+      status: "unhealthy",
+      store: "unavailable",
+      queue: "ok",
+      spool: "ok",
+      spooled_charges: 0,
+      set_aside_charges: 0,
+      draining: false,
+    },
   ]);
 });
 

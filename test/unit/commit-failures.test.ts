@@ -30,7 +30,7 @@ test.each([
   ["a document that a rule refuses", refusedWrite(121), "rejected", true],
   ["a document that is too large for the server", refusedWrite(10_334), "rejected", true],
   ["a write that met another", refusedWrite(112), "conflict", false],
-  ["a disk that is full", refusedWrite(14_031), "rejected", false],
+  ["a disk that is full", refusedWrite(14_031), "full", false],
   ["a transaction that met another", failedCommand(112, ["TransientTransactionError"]), "conflict", false],
   [
     "a commit whose answer was lost",

@@ -50,7 +50,7 @@ export const CUSTOMER_OPERATIONS: readonly Operation[] = [
     tag: CUSTOMERS,
     summary: "One customer and what it has spent",
     query: info,
-    answers: customer,
+    answers: `${customer} \`spooled_charges\` and \`spooled_spend\`: what this proxy's disk has for the store.`,
   },
   {
     method: "get",

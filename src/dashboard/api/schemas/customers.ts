@@ -37,6 +37,9 @@ export const heldCustomerSchema = customerSchema.extend({ held: usd.nullable() }
 export type Customer = z.infer<typeof heldCustomerSchema>;
 
 export const customerDetailSchema = heldCustomerSchema.extend({
+  /** On the proxy's disk: spent, and not in the store yet. */
+  spooled_charges: count,
+  spooled_spend: usd,
   projected_spend: usd.nullable(),
   projected_exceeded_at: instant.nullable(),
 });
