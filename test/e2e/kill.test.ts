@@ -124,7 +124,7 @@ describe("kill -9 of one process under load", () => {
 describe("a service that hangs: it accepts connections and answers nothing", () => {
   const spooled = (): string[] => {
     const folder = path.join(stack.dataDir, "spool");
-    return existsSync(folder) ? readdirSync(folder) : [];
+    return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".charges.ndjson")) : [];
   };
 
   // Timeline  answers flow; the store hangs; answers flow on the disk's word alone; the store goes on.
