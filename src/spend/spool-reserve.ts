@@ -33,12 +33,13 @@ export class SpoolReserve {
     // Appended, so that two processes at once leave no hole: a hole would be room that nobody has.
     const handle = await open(this.#file, "a", 0o600);
     try {
-      for (;;) {
+      for (let chunk: Buffer | null = null; ;) {
         this.#bytes = (await handle.stat()).size;
         const missing = RESERVE_BYTES - this.#bytes;
         if (missing <= 0) return;
         // Random, as a file system that compresses would keep no room for zeros.
-        await handle.writeFile(randomBytes(Math.min(missing, CHUNK_BYTES)));
+        chunk ??= randomBytes(CHUNK_BYTES);
+        await handle.writeFile(chunk.subarray(0, missing));
       }
     } catch (error) {
       if (!isDiskFull(error)) throw error;

@@ -2,6 +2,7 @@ import { MongoClientBulkWriteError, MongoError } from "mongodb";
 import { OLDEST_MONGODB } from "../lib/mongodb-version.ts";
 import type { Store } from "./connect.ts";
 import { ensureIndexes } from "./indexes.ts";
+import { isStoreFull } from "./store-failure.ts";
 
 /** Thrown for a server that lacks a command of ours. */
 export class StoreTooOldError extends Error {
@@ -24,6 +25,8 @@ async function requireBulkWrite({ client, db, collections }: Store): Promise<voi
     await client.bulkWrite([{ namespace, name: "deleteOne", filter: { _id: { $in: [] } } }]);
   } catch (error) {
     const cause = error instanceof MongoClientBulkWriteError ? error.cause : error;
+    // It knows the command, and has no room to note that it was asked.
+    if (isStoreFull(cause)) return;
     if (!(cause instanceof MongoError && UNKNOWN_COMMAND.has(cause.code))) throw error;
     const { version } = (await db.command({ buildInfo: 1 })) as { version: unknown };
     throw new StoreTooOldError(

@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { truncateSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { RESERVE_BYTES } from "../../src/spend/spool-reserve.ts";
@@ -8,6 +8,7 @@ import { readLedger } from "../support/ledger-rows.ts";
 import { Load } from "../support/load.ts";
 import { type Scene, type SceneOptions, startScene } from "../support/scene.ts";
 import { SmallDisk } from "../support/small-disk.ts";
+import { runVerify } from "../support/stack.ts";
 import { openTestRedis } from "../support/test-redis.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -156,7 +157,12 @@ test("what waits in the spool counts after the proxy was killed and redis was wi
   const wiper = new Redis(redis.url);
   await wiper.flushall();
   await waitUntil("another proxy", async () => (await stack.pidOf("proxy")) !== killed);
-  await waitUntil("a refusal by the budget", async () => (await chat("ada")).status === 422);
+  await waitUntil("a refusal by the budget", async () => {
+    const answer = await chat("ada");
+    // What it says is told where it is waited for in vain.
+    if (answer.status !== 422) throw new Error(await answer.text());
+    return true;
+  });
   expect((await readiness()).spooled_charges).toBe(spent.calls);
   expect(await stack.customer("ada")).toMatchObject({ spend: 0, spooled_charges: spent.calls });
   // Wiped once more: every seed has it.
@@ -172,4 +178,10 @@ test("what waits in the spool counts after the proxy was killed and redis was wi
   await stack.stop();
   await expectVerified(stack.dataDir);
   await redis.close();
+
+  const [name, words] = ["spool_torn.charges.ndjson", '{"v":1,"requestId":"req_1","cust'];
+  writeFileSync(path.join(stack.dataDir, "spool", name), words);
+  const { code, output } = await runVerify(stack.dataDir);
+  expect(output).toContain(`${name}: 1 of its lines cannot be read`);
+  expect(code).toBe(1);
 });

@@ -264,3 +264,27 @@ test("a disk that takes nothing at all leaves no half-written file behind, and r
   await expect(ledger.commit(charge(3n))).rejects.toMatchObject({ code: "ledger_unavailable" });
   expect((await readdir(spoolFolder)).filter((name) => name.includes("partial"))).toEqual([]);
 });
+
+test("a disk that has become read-only refuses, and is used again when it can be written", async () => {
+  using disk = new SmallDisk(24);
+  const spoolFolder = path.join(disk.folder, "spool");
+  const ledger = openLedger({ spoolFolder, isPrepared: () => false });
+  await ledger.recall();
+  await ledger.requireRecordable();
+  disk.setReadOnly(true);
+  await ledger.tend();
+  await expect(ledger.requireRecordable()).rejects.toMatchObject({ code: "ledger_unavailable" });
+  await expect(ledger.commit(charge(3n))).rejects.toMatchObject({ code: "ledger_unavailable" });
+  await ledger.tend();
+  expect(ledger.spoolState.problem).toBe("EROFS");
+  disk.setReadOnly(false);
+  await ledger.tend();
+  await ledger.requireRecordable();
+  expect(await ledger.commit(charge(3n))).toEqual({ state: "spooled" });
+  expect(logged.map((line) => line.split(" ")[0])).toEqual([
+    "ledger.spool_unusable",
+    "ledger.unavailable",
+    "ledger.spool_recovered",
+    "ledger.spooled",
+  ]);
+});

@@ -41,6 +41,11 @@ export class SmallDisk {
     rmSync(this.#filler, { force: true });
   }
 
+  /** As a disk whose file system has found an error in itself. */
+  setReadOnly(readOnly: boolean): void {
+    execFileSync("mount", ["-o", `remount,${readOnly ? "ro" : "rw"}`, this.folder]);
+  }
+
   [Symbol.dispose](): void {
     // Lazily: whoever still runs on it, as a killed process for a moment, keeps nobody waiting.
     execFileSync("umount", ["--lazy", this.folder]);
