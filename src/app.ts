@@ -2,7 +2,10 @@ import { Router } from "@koa/router";
 import Koa from "koa";
 import type { ModelCatalog } from "./completions/model-catalog.ts";
 import { authenticate, authenticateOperator, type KeyCheckDeps } from "./http/authenticate.ts";
+import { boundRequests } from "./http/bound-requests.ts";
 import type { HttpDeps, RequestState } from "./http/context.ts";
+import type { Gate } from "./http/gate.ts";
+import { MAX_JSON_BYTES } from "./http/read-json.ts";
 import { refuseWhileDraining } from "./http/refuse-while-draining.ts";
 import { requestLog } from "./http/request-log.ts";
 import { respondErrors } from "./http/respond-errors.ts";
@@ -47,6 +50,8 @@ export interface AppDeps
   readonly startedAt: Date;
   readonly version: string;
   readonly catalog: ModelCatalog;
+  readonly callGate: Gate;
+  readonly managementGate: Gate;
   readonly sessions: SessionRoutesDeps["sessions"];
   readonly customers: CustomerRoutesDeps["customers"] &
     CustomerDetailsDeps["customers"] &
@@ -64,16 +69,23 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
   const calls = new Router<RequestState>();
   calls.use(authenticate(deps));
   const completions = ["/chat/completions", "/v1/chat/completions"];
-  calls.post(completions, refuseWhileDraining(deps.isDraining), chatCompletions(deps));
+  calls.post(
+    completions,
+    refuseWhileDraining(deps.isDraining),
+    boundRequests(deps.callGate, deps.maxBodyBytes),
+    chatCompletions(deps),
+  );
   calls.get(["/models", "/v1/models"], models(deps.catalog.names, deps.startedAt));
 
   const management = new Router<RequestState>();
   management.use(authenticateOperator(deps));
+  // Streams that stay open have a bound of their own.
+  management.get("/ui/api/live", liveEvents(deps));
+  management.use(boundRequests(deps.managementGate, MAX_JSON_BYTES));
   customerRoutes(management, deps);
   activityRoutes(management, deps);
   customerDetailRoutes(management, deps);
   budgetRoutes(management, deps);
-  management.get("/ui/api/live", liveEvents(deps));
   management.get("/spend/overview", overviewOfSpend(deps));
   management.get("/model/info", modelInfo(deps));
   management.get("/spend/explain/:requestId", explainSpend(deps));

@@ -52,6 +52,7 @@ export type ErrorCode =
   | "store_unavailable"
   | "store_full"
   | "query_timeout"
+  | "overloaded"
   | "draining"
   | "internal";
 
@@ -116,6 +117,7 @@ export const ERROR_TABLE = {
   store_full: { status: 503, type: "service_unavailable", retry: true },
   // The same question would take as long again.
   query_timeout: { status: 503, type: "timeout", retry: false },
+  overloaded: { status: 503, type: "service_unavailable", retry: true },
   draining: { status: 503, type: "service_unavailable", retry: true },
   internal: { status: 500, type: "internal_server_error", retry: true },
 } as const satisfies Record<ErrorCode, ErrorRow>;

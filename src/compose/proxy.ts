@@ -19,6 +19,7 @@ import { VERSION } from "../version.ts";
 import { createMissingPriceTeller } from "../webhooks/tell-missing-prices.ts";
 import type { EndpointStore } from "../webhooks/endpoint-store.ts";
 import { openAdmin } from "./admin.ts";
+import { openGates } from "./gates.ts";
 import { openCompletions } from "./completions.ts";
 import { openDashboard, openLive } from "./dashboard.ts";
 import { openEndpoints, openRouter } from "./endpoints.ts";
@@ -74,6 +75,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       isStoreFull,
       startedAt: new Date(),
       version: VERSION,
+      ...openGates(parts, ledger),
       ...openCompletions(parts, { ledger, limits, daily }),
       ...openAdmin(parts, limits),
       ...openDashboard(parts, { limits, daily, live }),

@@ -82,6 +82,16 @@ export interface WebhookConfig {
   readonly keepDeliveriesMs: number;
 }
 
+/** How much one process takes on at once. */
+export interface LoadConfig {
+  /** Calls in flight, streams among them. */
+  readonly maxRequests: number;
+  /** Bytes of the bodies of calls in flight, not counting small ones; one body of the largest size fits. */
+  readonly maxBodyBytes: number;
+  /** How long a call may wait for another one to end. */
+  readonly maxQueueMs: number;
+}
+
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
 
 /** Everything the processes need to know, validated and frozen. Secrets in here are never logged. */
@@ -108,6 +118,7 @@ export interface Config {
   readonly dataDir: string;
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;
+  readonly load: LoadConfig;
   readonly budgets: BudgetConfig;
   readonly customerIds: CustomerIdConfig;
   readonly webhooks: WebhookConfig;

@@ -7,6 +7,7 @@ import type { BudgetConfig, Config } from "./config.ts";
 import { ConfigError, nearestHint } from "./config-error.ts";
 import { type Environment, resolveReferences, VARIABLES } from "./environment.ts";
 import { type ConfigFile, fileSchema, knownKeysAt } from "./file-schema.ts";
+import { loadConfigOf, memoryBytes } from "./load-settings.ts";
 import { resolveDeployments } from "./resolve-deployments.ts";
 import { readSettings } from "./settings.ts";
 import { webhookConfig } from "./webhook-settings.ts";
@@ -16,6 +17,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** From `--config`; wins over CONFIG_FILE_PATH. */
   readonly configPath?: string;
+  /** What this process may use; found out unless given. */
+  readonly memoryBytes?: number;
 }
 
 const DEFAULT_MASTER_KEY = "sk-1234";
@@ -36,6 +39,9 @@ export function loadConfig(options: LoadOptions): Config {
       "set MASTER_KEY: with an external store there is no default key",
     ]);
   }
+  const maxBodyBytes = Math.floor(
+    (file.general_settings?.max_request_size_mb ?? DEFAULT_BODY_MB) * 1024 * 1024,
+  );
   return Object.freeze({
     ...settings.values,
     configPath: exists ? configPath : null,
@@ -44,7 +50,8 @@ export function loadConfig(options: LoadOptions): Config {
     masterKeyIsDefault: masterKey === undefined,
     embedded: settings.embedded,
     webhookAlerting: file.general_settings?.alerting?.includes("webhook") ?? false,
-    maxBodyBytes: Math.floor((file.general_settings?.max_request_size_mb ?? DEFAULT_BODY_MB) * 1024 * 1024),
+    maxBodyBytes,
+    load: loadConfigOf(file, { maxBodyBytes, memoryBytes: options.memoryBytes ?? memoryBytes() }),
     deployments: resolveDeployments(file, env),
     budgets: budgetConfig(file),
     customerIds: customerIdConfig(file),

@@ -16,6 +16,7 @@ export function configSummary(config: Config): Record<string, unknown> {
     secretsKey: config.secretsKey === null ? "file in DATA_DIR" : "set",
     dataDir: config.dataDir,
     maxBodyBytes: config.maxBodyBytes,
+    load: config.load,
     defaultBudget: config.budgets.defaultBudgetId ?? "none",
     models: config.deployments.map(
       (deployment) =>

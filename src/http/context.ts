@@ -1,6 +1,7 @@
 import type { DefaultState, ParameterizedContext } from "koa";
 import type { NewId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
+import type { GrowBody } from "./read-body.ts";
 import type { Session } from "../sessions/sessions.ts";
 
 /** What a request gathers on its way, for its one log line. */
@@ -10,6 +11,8 @@ export interface RequestState extends DefaultState {
   keyHash: string;
   /** The dashboard that asks; absent for a request with the key itself. */
   session?: Session;
+  /** Makes room for a call's body of so many bytes; set where calls are bounded. */
+  growBody?: GrowBody;
   /** Fields that handlers add to the request's log line. */
   logFields: Record<string, unknown>;
 }

@@ -3,25 +3,30 @@ import { AppError } from "../errors.ts";
 import { decodeUtf8, findJsonFault, type JsonFault, MAX_JSON_DEPTH } from "../lib/json-tree.ts";
 import { describe, type Issue, plainIssues, valueAt } from "../lib/zod-issues.ts";
 import type { AppContext } from "./context.ts";
-import { readBody } from "./read-body.ts";
+import { type BodyBounds, readBody } from "./read-body.ts";
 import { ValidationFailure, validationDetails } from "./validation-failure.ts";
 
-const MAX_BYTES = 1024 * 1024;
+/** The most that a request to anything but a model may bring. */
+export const MAX_JSON_BYTES = 1024 * 1024;
 
-/** The request's JSON body, checked. Throws ValidationFailure with every wrong field at once. */
-export async function readJson<T>(ctx: AppContext, schema: z.ZodType<T>): Promise<T> {
-  return check(schema, parse(await readBody(ctx.req, MAX_BYTES)), "body");
+/** The request's JSON body, at most 1 MiB unless `bounds` say otherwise, checked. Throws ValidationFailure with every wrong field at once. */
+export async function readJson<T>(ctx: AppContext, schema: z.ZodType<T>, bounds?: BodyBounds): Promise<T> {
+  return check(schema, parse(await readBody(ctx.req, bounds ?? boundsOf(ctx))), "body");
 }
 
 /** The same for a request that may have no body: then it is an empty object. */
 export async function readJsonOrNothing<T>(ctx: AppContext, schema: z.ZodType<T>): Promise<T> {
-  const bytes = await readBody(ctx.req, MAX_BYTES);
+  const bytes = await readBody(ctx.req, boundsOf(ctx));
   return check(schema, bytes.length === 0 ? {} : parse(bytes), "body");
 }
 
 /** The request's query, checked like a body; a parameter that the schema does not have is passed over, as in LiteLLM. */
 export function readQuery<T>(ctx: AppContext, schema: z.ZodType<T>): T {
   return check(schema, { ...ctx.query }, "query");
+}
+
+function boundsOf(ctx: AppContext): BodyBounds {
+  return { maxBytes: MAX_JSON_BYTES, grow: ctx.state.growBody };
 }
 
 function check<T>(schema: z.ZodType<T>, input: unknown, place: "body" | "query"): T {

@@ -2,9 +2,21 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { Connections } from "./connections.ts";
 
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests that are late. */
+const CHECK_MS = 2000;
+/** A request takes at least this long, and at the slowest a body comes at this pace; then it is cut off. */
 const REQUEST_TIMEOUT_MS = 300_000;
-const HEADERS_TIMEOUT_MS = 60_000;
+const LEAST_BYTES_PER_SECOND = 64 * 1024;
+/** A request that is answered before all of it was here has so long to end, and is then cut off. */
+const LINGER_MS = 10_000;
+/** Connections that wait to be accepted: thousands may come in one turn of the loop. */
+const BACKLOG = 4096;
+/** A call needs one; with as many again callers keep theirs open between calls. */
+const CONNECTIONS_PER_CALL = 2;
+const FEWEST_CONNECTIONS = 4096;
 /** Longer than the idle time-out of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const IDLE_POLL_MS = 25;
@@ -24,25 +36,55 @@ export interface Serving {
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Resolves when it listens; rejects with the system's error (EADDRINUSE, EACCES, …) when it cannot. */
-export async function serve(handle: Handle, at: { port: number; host: string }): Promise<Serving> {
+export interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly maxBodyBytes?: number;
+  readonly load?: { readonly maxRequests: number };
+}
+
+/**
+ * Resolves when it listens; rejects with the system's error (EADDRINUSE, EACCES, …) when it cannot. What comes
+ * too slowly is cut off; when there are too many connections those that have been idle the longest are closed.
+ */
+export async function serve(handle: Handle, options: ServeOptions): Promise<Serving> {
   const inFlight = new Set<Promise<void>>();
-  const sockets = new Set<Socket>();
-  const server = createServer((request, response) => {
-    const handled = handle(request, response).finally(() => inFlight.delete(handled));
+  const connections = new Connections(
+    Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * (options.load?.maxRequests ?? 0)),
+  );
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: Math.max(
+      REQUEST_TIMEOUT_MS,
+      ((options.maxBodyBytes ?? 0) / LEAST_BYTES_PER_SECOND) * 1000,
+    ),
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_MS,
+  });
+  server.on("request", (request, response) => {
+    connections.busy(request.socket);
+    const handled = handle(request, response).finally(() => {
+      inFlight.delete(handled);
+      connections.idle(request.socket);
+      if (!request.complete) cutOffLater(request);
+    });
     inFlight.add(handled);
   });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-  server.listen(at.port, at.host);
+  server.on("connection", (socket) => connections.add(socket));
+  server.listen({ port: options.port, host: options.host, backlog: BACKLOG });
   await once(server, "listening");
   const { address, port } = server.address() as AddressInfo;
-  return { address, port, drain: (deadlineMs) => drain({ server, inFlight, sockets }, deadlineMs) };
+  return {
+    address,
+    port,
+    drain: (deadlineMs) => drain({ server, inFlight, sockets: connections.all }, deadlineMs),
+  };
+}
+
+/** Who sends on though the answer is there may be slow to see it, or means to keep the connection. */
+function cutOffLater(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once("close", () => clearTimeout(timer));
 }
 
 interface Open {

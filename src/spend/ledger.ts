@@ -64,6 +64,11 @@ export class Ledger {
     return this.#batcher.add(charge);
   }
 
+  /** Charges that are not durable yet. */
+  get pending(): number {
+    return this.#batcher.size;
+  }
+
   /** Resolves when every charge given so far is durable. */
   idle(): Promise<void> {
     return this.#batcher.idle();

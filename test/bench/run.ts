@@ -5,9 +5,17 @@ import { z } from "zod";
 import { checkCorrectness, type Correctness, isCorrect } from "./correctness.ts";
 import { type Rig, startRig } from "./rig.ts";
 import { isolation } from "./isolation.ts";
+import { overload } from "./overload.ts";
 import { calls, events, type Figure, latency, type Plan, type Scenario, streams } from "./scenarios.ts";
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { calls, latency, streams, events, isolation };
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  calls,
+  latency,
+  streams,
+  events,
+  isolation,
+  overload,
+};
 
 const HELP = `Usage: npm run bench [-- options]
 

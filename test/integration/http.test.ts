@@ -9,6 +9,7 @@ import { loadTokenizer } from "../../src/completions/count-tokens.ts";
 import { createModelCatalog } from "../../src/completions/model-catalog.ts";
 import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
+import { Gate } from "../../src/http/gate.ts";
 import { createIds } from "../../src/lib/ids.ts";
 import { hashApiKey } from "../../src/lib/secrets.ts";
 import { isStoreFull, isStoreUnavailable } from "../../src/store/store-failure.ts";
@@ -33,6 +34,7 @@ const unused = (): never => {
 };
 let ready = true;
 let draining = false;
+let behind = false;
 
 const catalog = createModelCatalog(
   [
@@ -69,11 +71,14 @@ async function unreachable(): Promise<void> {
   }
 }
 
+const BOUNDS = { maxRequests: 100, maxBodyBytes: 1000, maxQueueMs: 0, nowMs: () => performance.now() };
 const deps: AppDeps = {
   log,
   newId: createIds(),
   masterKeyHash: hashApiKey("sk-test"),
   maxBodyBytes: 1000,
+  callGate: new Gate({ ...BOUNDS, isBehind: () => behind }),
+  managementGate: new Gate(BOUNDS),
   isDraining: () => draining,
   isStoreUnavailable,
   isStoreFull,

@@ -226,3 +226,29 @@ test("no secret is in the start-up summary", () => {
   ];
   for (const secret of all) expect(text).not.toContain(secret);
 });
+
+const MIB = 1024 * 1024;
+test.each([
+  ["a small container", 256, {}, { maxRequests: 1024, maxBodyBytes: 20 * MIB, maxQueueMs: 1000 }],
+  ["a middling machine", 4096, {}, { maxRequests: 4096, maxBodyBytes: 64 * MIB }],
+  ["a large machine", 262_144, {}, { maxRequests: 8192, maxBodyBytes: 256 * MIB }],
+  ["large bodies", 4096, { max_request_size_mb: 100 }, { maxBodyBytes: 100 * MIB }],
+  [
+    "what the file says",
+    4096,
+    { global_max_parallel_requests: 7, max_body_mb_in_flight: 30.5, max_queue_ms: 0 },
+    { maxRequests: 7, maxBodyBytes: 30.5 * MIB, maxQueueMs: 0 },
+  ],
+])("how much is taken on at once follows from %s", (_what, memoryMib, general, expected) => {
+  const configPath = write(JSON.stringify({ general_settings: general }));
+  const { load } = loadConfig({ env: {}, cwd: folder, configPath, memoryBytes: memoryMib * MIB });
+  expect(load).toMatchObject(expected);
+});
+
+test("room that the largest allowed body would not fit into is refused at start", () => {
+  const yaml = "general_settings: { max_body_mb_in_flight: 10 }";
+  expect(faultsOf(() => load(yaml))).toContain("must not be less than max_request_size_mb (20)");
+  expect(load("general_settings: { max_body_mb_in_flight: 10, max_request_size_mb: 5 }").load).toMatchObject({
+    maxBodyBytes: 10 * MIB,
+  });
+});

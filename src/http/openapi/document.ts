@@ -37,6 +37,10 @@ export function openApiDocument(version: string): Json {
           description:
             '`{"error": {message, type, param, code}}` or `{"detail": {error}}`, as LiteLLM answers it',
         },
+        Unavailable: {
+          description:
+            'What is needed is away, or there is more to do than this process can: `{"error": …}` with `x-should-retry: true`, and `retry-after` where it is known',
+        },
         Invalid: { description: 'Wrong fields, every one of them: `{"detail": [{type, loc, msg, input}]}`' },
       },
     },
@@ -62,6 +66,7 @@ function operationJson({ tag, summary, path, query, body, answers, status, open 
     responses: {
       [String(status ?? 200)]: { description: answers },
       "4XX": { $ref: "#/components/responses/Refused" },
+      ...(open !== true && { "503": { $ref: "#/components/responses/Unavailable" } }),
       ...(checked && { "422": { $ref: "#/components/responses/Invalid" } }),
     },
   };

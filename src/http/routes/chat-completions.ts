@@ -19,7 +19,9 @@ export function chatCompletions(deps: ChatCompletionsDeps) {
     const startedAt = performance.now();
     const { requestId, keyHash } = ctx.state;
     ctx.set("x-litellm-call-id", callId(ctx) ?? requestId);
-    const request = parseChatRequest(await readBody(ctx.req, deps.maxBodyBytes));
+    const request = parseChatRequest(
+      await readBody(ctx.req, { maxBytes: deps.maxBodyBytes, grow: ctx.state.growBody }),
+    );
     const gone = clientGone(ctx.res);
     let maxNano: bigint | null = null;
     const answer = await deps.serveChat(

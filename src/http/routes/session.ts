@@ -16,6 +16,8 @@ export interface SessionRoutesDeps {
   readonly masterKeyHash: string;
 }
 
+/** Anybody may send one: it costs little room, and not for long. */
+const SIGN_IN_BOUNDS = { maxBytes: 16 * 1024, withinMs: 10_000 };
 const signIn = z.strictObject({ key: z.string().max(8192) });
 
 /**
@@ -42,7 +44,7 @@ export function sessionRoutes(router: Router<RequestState>, deps: SessionRoutesD
     ctx.set("cache-control", "no-store");
     const address = deps.clientAddress(ctx.req);
     refuseWaiting(address);
-    const { key } = await readJson(ctx, signIn);
+    const { key } = await readJson(ctx, signIn, SIGN_IN_BOUNDS);
     // Others may have failed while this body was on its way; from here to the count nothing is awaited.
     refuseWaiting(address);
     if (!sameDigest(hashApiKey(key), masterKeyHash)) {

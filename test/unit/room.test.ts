@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Room, type RoomOptions } from "../../src/lib/room.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  return () => vi.useRealTimers();
+});
+
+const WAIT_MS = 1000;
+const rooms: Room[] = [];
+afterEach(() => {
+  // Whatever happened, nothing keeps turning once nobody waits.
+  for (const room of rooms.splice(0)) expect(room.waiting).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+function open(size: number, options: Partial<RoomOptions> = {}): Room {
+  const room = new Room({
+    size,
+    maxWaiting: 100,
+    maxWaitMs: WAIT_MS,
+    nowMs: () => performance.now(),
+    ...options,
+  });
+  rooms.push(room);
+  return room;
+}
+
+/** What became of those who asked, in the order in which it was decided. */
+function watch(room: Room) {
+  const decided: string[] = [];
+  return {
+    decided,
+    ask: (name: string, amount = 1): void => {
+      const taken = room.take(amount);
+      if (typeof taken === "boolean") decided.push(`${name} ${taken ? "in" : "refused"}`);
+      else void taken.then((late) => decided.push(`${name} ${late ? "in" : "refused"}`));
+    },
+  };
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+test("who finds room is in at once; who finds none waits in turn", async () => {
+  const room = open(2);
+  const { decided, ask } = watch(room);
+  for (const name of ["a", "b", "c", "d"]) ask(name);
+  await pass(100);
+  expect(decided).toEqual(["a in", "b in"]);
+  room.give(1);
+  await pass(0);
+  expect(decided).toEqual(["a in", "b in", "c in"]);
+  room.give(1);
+  await pass(0);
+  expect([room.taken, decided.at(-1)]).toEqual([2, "d in"]);
+});
+
+test("who has waited for the longest wait is refused, and takes nothing", async () => {
+  const room = open(1);
+  const { decided, ask } = watch(room);
+  ask("a");
+  ask("b");
+  await pass(WAIT_MS - 20);
+  expect(decided).toEqual(["a in"]);
+  await pass(20);
+  expect(decided).toEqual(["a in", "b refused"]);
+  room.give(1);
+  expect(room.taken).toBe(0);
+});
+
+test("one more than may wait is refused at once, and so is everyone where nobody may wait", async () => {
+  const room = open(1, { maxWaiting: 1 });
+  const { decided, ask } = watch(room);
+  for (const name of ["a", "b", "c"]) ask(name);
+  expect(decided).toEqual(["a in", "c refused"]);
+  room.give(1);
+  await pass(0);
+  expect(decided.at(-1)).toBe("b in");
+  const strict = open(1, { maxWaitMs: 0 });
+  expect([strict.take(1), strict.take(1)]).toEqual([true, false]);
+});
+
+test("amounts are let in in the order in which they came, the large one first where it was first", async () => {
+  const room = open(10);
+  const { decided, ask } = watch(room);
+  ask("eight", 8);
+  ask("five", 5);
+  ask("one", 1);
+  await pass(100);
+  expect(decided).toEqual(["eight in"]);
+  room.give(8);
+  await pass(0);
+  expect([room.taken, decided]).toEqual([6, ["eight in", "five in", "one in"]]);
+});
+
+test("what is larger than the room is let in alone", async () => {
+  const room = open(10);
+  const { decided, ask } = watch(room);
+  ask("small", 1);
+  ask("huge", 50);
+  await pass(100);
+  expect(decided).toEqual(["small in"]);
+  room.give(1);
+  await pass(0);
+  ask("next", 1);
+  await pass(100);
+  expect([room.taken, decided]).toEqual([50, ["small in", "huge in"]]);
+  room.give(50);
+  await pass(0);
+  expect(decided.at(-1)).toBe("next in");
+});
+
+test("while it is closed nobody is let in, and it is seen that it opens though nobody leaves", async () => {
+  let isOpen = false;
+  const room = open(10, { isOpen: () => isOpen });
+  const { decided, ask } = watch(room);
+  ask("a");
+  await pass(200);
+  expect(decided).toEqual([]);
+  isOpen = true;
+  await pass(20);
+  expect(decided).toEqual(["a in"]);
+});
+
+describe("a queue that never empties", () => {
+  /** One leaves every 20 ms, and three come; how long each of them waited, and whether it was let in. */
+  async function overload(room: Room, seconds: number) {
+    const waits: { ms: number; isIn: boolean }[] = [];
+    await room.take(1);
+    for (let ms = 0; ms < seconds * 1000; ms += 20) {
+      for (let come = 0; come < 3; come++) {
+        const since = performance.now();
+        const note = (isIn: boolean): void => {
+          waits.push({ ms: performance.now() - since, isIn });
+        };
+        const taken = room.take(1);
+        if (typeof taken === "boolean") note(taken);
+        else void taken.then(note);
+      }
+      room.give(1);
+      await pass(20);
+    }
+    return waits;
+  }
+
+  test("is kept short: nobody waits long for a place that others get", async () => {
+    const room = open(1);
+    const waits = await overload(room, 10);
+    const late = waits.slice(-200);
+    expect(Math.max(...late.map(({ ms }) => ms))).toBeLessThanOrEqual(WAIT_MS / 10 + 20);
+    expect(late.some(({ isIn }) => isIn)).toBe(true);
+    // Each that left made place for one.
+    expect(waits.filter(({ isIn }) => isIn).length).toBeGreaterThanOrEqual(499);
+    await pass(WAIT_MS);
+  });
+
+  test("is a burst again once it has been empty", async () => {
+    const room = open(1);
+    await overload(room, 3);
+    await pass(WAIT_MS);
+    const { decided, ask } = watch(room);
+    ask("patient");
+    await pass(WAIT_MS / 2);
+    room.give(1);
+    await pass(0);
+    expect(decided).toEqual(["patient in"]);
+  });
+});
