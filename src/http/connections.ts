@@ -1,5 +1,10 @@
 import type { Socket } from "node:net";
 
+/** So many idle connections are kept for as long as their time-out says. */
+const KEPT_IDLE = 512;
+/** Of the others, those that have been idle for longer are closed. */
+const IDLE_MS = 10_000;
+
 /**
  * The open connections of a server. One more than `most` costs the one its place that has been idle the longest,
  * first of those that never made a request: nobody keeps others out by connecting and doing nothing.
@@ -9,11 +14,14 @@ export class Connections {
   readonly #all = new Set<Socket>();
   /** Oldest first. */
   readonly #unused = new Set<Socket>();
-  readonly #idle = new Set<Socket>();
+  /** Since when, longest first. */
+  readonly #idle = new Map<Socket, number>();
   readonly #most: number;
+  readonly #nowMs: () => number;
 
-  constructor(most: number) {
+  constructor(most: number, nowMs: () => number) {
     this.#most = most;
+    this.#nowMs = nowMs;
     this.all = this.#all;
   }
 
@@ -27,7 +35,7 @@ export class Connections {
     });
     if (this.#all.size <= this.#most) return;
     // With no idle one left there are that many requests, and the newcomer has to go.
-    const [spare = socket] = this.#unused.size > 1 ? this.#unused : this.#idle;
+    const [spare = socket] = this.#unused.size > 1 ? this.#unused : this.#idle.keys();
     this.#all.delete(spare);
     spare.destroy();
   }
@@ -40,6 +48,16 @@ export class Connections {
 
   /** Its request is handled. */
   idle(socket: Socket): void {
-    if (!socket.destroyed) this.#idle.add(socket);
+    if (!socket.destroyed) this.#idle.set(socket, this.#nowMs());
+  }
+
+  /** To be called now and then: closes what a burst has left, some 20 KiB each, long before its time-out. */
+  trim(): void {
+    const before = this.#nowMs() - IDLE_MS;
+    for (const [socket, since] of this.#idle) {
+      if (this.#idle.size <= KEPT_IDLE || since > before) return;
+      this.#idle.delete(socket);
+      socket.destroy();
+    }
   }
 }

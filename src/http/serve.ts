@@ -1,19 +1,19 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Connections } from "./connections.ts";
+import { listen } from "./listen.ts";
 
-const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node looks for requests that are late. */
+/** A machine with too much to do may be this late itself to read what has come. */
+const HEADERS_TIMEOUT_MS = 20_000;
+/** How often Node looks for requests that are late, and we for idle connections. */
 const CHECK_MS = 2000;
+const TRIM_MS = 5000;
 /** A request takes at least this long, and at the slowest a body comes at this pace; then it is cut off. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const LEAST_BYTES_PER_SECOND = 64 * 1024;
 /** A request that is answered before all of it was here has so long to end, and is then cut off. */
 const LINGER_MS = 10_000;
-/** Connections that wait to be accepted: thousands may come in one turn of the loop. */
-const BACKLOG = 4096;
 /** A call needs one; with as many again callers keep theirs open between calls. */
 const CONNECTIONS_PER_CALL = 2;
 const FEWEST_CONNECTIONS = 4096;
@@ -51,7 +51,9 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
   const inFlight = new Set<Promise<void>>();
   const connections = new Connections(
     Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * (options.load?.maxRequests ?? 0)),
+    () => performance.now(),
   );
+  const trimming = setInterval(() => connections.trim(), TRIM_MS).unref();
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: Math.max(
@@ -71,13 +73,12 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     inFlight.add(handled);
   });
   server.on("connection", (socket) => connections.add(socket));
-  server.listen({ port: options.port, host: options.host, backlog: BACKLOG });
-  await once(server, "listening");
-  const { address, port } = server.address() as AddressInfo;
+  server.once("close", () => clearInterval(trimming));
+  const { address, port, close } = await listen(server, options);
   return {
     address,
     port,
-    drain: (deadlineMs) => drain({ server, inFlight, sockets: connections.all }, deadlineMs),
+    drain: (deadlineMs) => drain({ server, close, inFlight, sockets: connections.all }, deadlineMs),
   };
 }
 
@@ -89,16 +90,16 @@ function cutOffLater(request: IncomingMessage): void {
 
 interface Open {
   readonly server: Server;
+  readonly close: () => Promise<void>;
   readonly inFlight: ReadonlySet<Promise<void>>;
   readonly sockets: ReadonlySet<Socket>;
 }
 
-async function drain({ server, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
+async function drain({ server, close, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   // Those that are in flight now: what arrives from here on is refused at once, and must not prolong it.
   await Promise.race([Promise.all(inFlight), delay(deadlineMs)]);
-  const closed = once(server, "close");
-  server.close();
+  const closed = close();
   // Handled is not yet sent: the last answers leave, then their connections, kept open by the client, end.
   const idle = setInterval(() => {
     server.closeIdleConnections();
