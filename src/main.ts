@@ -2,6 +2,7 @@ import { createApp } from "./app.ts";
 import { composeProxy } from "./compose/proxy.ts";
 import { serve } from "./http/serve.ts";
 import { errorFields } from "./lib/log.ts";
+import { releaseMemoryWhenIdle } from "./release-memory.ts";
 import { runProcess } from "./run-process.ts";
 
 const DRAIN_MS = 30_000;
@@ -15,6 +16,7 @@ await runProcess({
     app.on("error", (error: unknown) => log.debug(errorFields(error), "http.connection_error"));
     const serving = await serve(app.callback(), config);
     const { address, port } = serving;
+    releaseMemoryWhenIdle({ isIdle: proxy.app.callGate.isEmpty, log });
     log.info({ address, port }, "proxy.listening");
     process.send?.({ listening: port });
     return async () => {

@@ -28,12 +28,15 @@ export interface UpstreamClient {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Below the 5 s after which common servers close an idle connection without saying so beforehand. */
 const KEEP_ALIVE_MS = 4000;
+/** Also where a server promises longer: what a burst has opened must not stay for minutes. */
+const KEEP_ALIVE_MOST_MS = 30_000;
 
 /** One keep-alive pool per origin, no limit on connections: the callers' concurrency is the limit. */
 export function createUpstreamClient(userAgent: string): UpstreamClient {
   const agent = new Agent({
     connect: { timeout: CONNECT_TIMEOUT_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MOST_MS,
     pipelining: 1,
   });
   const targets = new Map<string, { origin: string; path: string; headers: Record<string, string> }>();

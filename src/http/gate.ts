@@ -35,6 +35,9 @@ export class Gate {
     this.#bytes = new Room({ ...queue, size: maxBodyBytes });
   }
 
+  /** True while nothing is in flight. */
+  readonly isEmpty = (): boolean => this.#requests.taken === 0;
+
   /** Null: there is no place in time. `bytes` is what the sender says of its body; 0 when it does not say. */
   async enter(bytes: number): Promise<Place | null> {
     let taken = 0;
