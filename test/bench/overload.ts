@@ -20,9 +20,6 @@ export const overload: Scenario = async (rig, plan) => {
       const over = await callers.ask<Offered>("open", { ...target, perSecond: Math.round(TIMES * peak) });
       await settled(rig);
       const { 200: served = 0, 503: refused = 0 } = over.statuses;
-      process.stderr.write(
-        `peak ${peak} offered ${over.offered} in ${seconds} s: ${JSON.stringify(over.statuses)} in time ${over.servedInTime} p50 ${quantile(over.servedMs, 0.5)} p99 ${quantile(over.servedMs, 0.99)}\n`,
-      );
       rounds.push({
         peak,
         goodput: over.servedInTime / seconds,
