@@ -3,6 +3,7 @@ import { createIds } from "../../src/lib/ids.ts";
 import { connectStore, type Store } from "../../src/store/connect.ts";
 import { ensureIndexes } from "../../src/store/indexes.ts";
 import { createMissingPriceTeller } from "../../src/webhooks/tell-missing-prices.ts";
+import { thisHour } from "../support/day-and-hour.ts";
 import { plainPlanner } from "../support/ledger-parts.ts";
 import { openTestStore } from "../support/test-store.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -21,7 +22,7 @@ afterAll(() => server.close());
 beforeEach(async () => {
   store = connectStore({ url: server.url, database: newId("prices"), appName: "test" });
   await ensureIndexes(store);
-  today = new Date("2026-11-24T10:00:00Z");
+  today = thisHour();
   announced = [];
   return async () => {
     await store.db.dropDatabase();
@@ -48,7 +49,7 @@ test("a model without a price is told once a day, by whichever process is first,
   two([charge("m")]);
   one([charge("m")]);
   await waitUntil("both models", () => announced.length === 4);
-  today = new Date("2026-11-25T10:00:00Z");
+  today = new Date(today.getTime() + 86_400_000);
   two([charge("m")]);
   await waitUntil("the next day", () => announced.length === 6);
 

@@ -18,6 +18,7 @@ import {
 import { modelsSchema, overviewSchema } from "../../../src/dashboard/api/schemas/overview.ts";
 import { liveSchemas, sessionSchema } from "../../../src/dashboard/api/schemas/session.ts";
 import { DashboardApp, KEY } from "../../support/dashboard-app.ts";
+import { enoughOfTheDay } from "../../support/day-and-hour.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 /** What the dashboard believes of the server: each answer must be what its types say, and nothing else. */
@@ -27,6 +28,7 @@ const today = (): string => new Date().toISOString().slice(0, 10);
 const lastWeek = (): string => new Date(Date.now() - 6 * DAY_MS).toISOString().slice(0, 10);
 
 beforeAll(async () => {
+  await enoughOfTheDay();
   app = await DashboardApp.start();
   await app.ok("POST", "/budget/new", {
     budget_id: "tier",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { CustomerDoc } from "../../../src/store/documents.ts";
 import { DashboardApp } from "../../support/dashboard-app.ts";
+import { enoughOfTheDay } from "../../support/day-and-hour.ts";
 
 interface Row extends Record<string, unknown> {
   readonly user_id: string;
@@ -11,6 +12,7 @@ interface Detail {
 
 let app: DashboardApp;
 beforeAll(async () => {
+  await enoughOfTheDay();
   app = await DashboardApp.start({ litellmSettings: { max_end_user_budget_id: "default" } });
   await app.ok("POST", "/budget/new", { budget_id: "tier", max_budget: 10 });
 });

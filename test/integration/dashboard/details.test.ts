@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DashboardApp } from "../../support/dashboard-app.ts";
+import { enoughOfTheDay } from "../../support/day-and-hour.ts";
 
 interface CallPage {
   readonly data: { readonly request_id: string; readonly sequence: number }[];
@@ -16,6 +17,7 @@ const day = (offset: number): string => new Date(Date.now() + offset * 86_400_00
 
 let app: DashboardApp;
 beforeAll(async () => {
+  await enoughOfTheDay();
   app = await DashboardApp.start();
 });
 afterAll(() => app.close());

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DashboardApp } from "../../support/dashboard-app.ts";
+import { enoughOfTheDay } from "../../support/day-and-hour.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 interface Money {
@@ -28,6 +29,7 @@ interface Overview {
 const day = (offset: number): string => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
 let app: DashboardApp;
 beforeAll(async () => {
+  await enoughOfTheDay();
   app = await DashboardApp.start({ proxies: 2 });
 });
 afterAll(() => app.close());

@@ -7,13 +7,14 @@ import { createHealthRecorder } from "../../../src/webhooks/endpoint-health.ts";
 import { endpointHistory } from "../../../src/webhooks/endpoint-stats.ts";
 import { newEndpoint } from "../../../src/webhooks/endpoint-store.ts";
 import { judge, reviewEndpoints } from "../../../src/webhooks/review-endpoints.ts";
+import { thisHour } from "../../support/day-and-hour.ts";
 import { openTestStore } from "../../support/test-store.ts";
 
 const newId = createIds();
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const HOUR = 3_600_000;
 const FIVE_DAYS = 120 * HOUR;
-const START = new Date("2026-11-24T10:00:00Z");
+const START = thisHour();
 const after = (ms: number): Date => new Date(START.getTime() + ms);
 let server: Awaited<ReturnType<typeof openTestStore>>;
 let store: Store;
