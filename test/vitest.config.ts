@@ -19,7 +19,7 @@ export default defineConfig({
     // Only to end what hangs: nothing here says how fast anything is.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    projects: ["unit", "integration", "e2e", "browser"].map((name) => ({
+    projects: ["unit", "integration", "e2e", "chaos", "browser"].map((name) => ({
       extends: true,
       test: { name, include: [`test/${name}/**/*.test.ts`] },
     })),

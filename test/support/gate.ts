@@ -51,6 +51,11 @@ export class Gate {
     for (const socket of this.#sockets) socket.resume();
   }
 
+  /** Drops every connection, as a network does that fails for a moment; the next ones are let through. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** True once somebody has connected. */
   get used(): boolean {
     return this.#sockets.size > 0;
