@@ -51,7 +51,8 @@ async function checkSpool({ stack, second }: World): Promise<Kept> {
 
 function filesOf(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    // What a kill left half-written was never acknowledged.
+    return readdirSync(folder).filter((name) => !name.endsWith(".partial"));
   } catch {
     // Nothing was ever spooled.
     return [];
