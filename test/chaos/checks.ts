@@ -89,7 +89,7 @@ function checkBill(rows: readonly LedgerRow[], { upstream }: World): Kept {
   return { promise: "nothing is charged that the upstream did not bill, and nothing twice", faults };
 }
 
-/** What was cut is charged by estimate: no more of them than answers that nobody billed or received, within bounds. */
+/** What was cut is charged by estimate. */
 function checkEstimates(rows: readonly LedgerRow[], { upstream }: World): Kept {
   const most = (model: string): bigint =>
     model === "paid"
@@ -106,7 +106,7 @@ function checkEstimates(rows: readonly LedgerRow[], { upstream }: World): Kept {
       if (row.costNano > most(model)) faults.push(`${row._id} of ${customerId}: ${usdText(row.costNano)}`);
     }
   }
-  return { promise: "an estimate is for an answer that was cut, and within its bounds", faults };
+  return { promise: "there are no more charges than requests, and estimates are within their bounds", faults };
 }
 
 /** In soft mode the last call may pass the limit. */

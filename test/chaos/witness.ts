@@ -21,9 +21,9 @@ type Proxy = PlannedCall["through"];
 export class Witness {
   /** Every call that was answered to its last byte. */
   readonly paid: Paid[] = [];
-  /** Calls that began an answer: only they can have an estimated charge beside those that broke before it. */
+  /** How often each kind of customer was answered what. */
   readonly statuses = new Map<string, number>();
-  /** Promises that were broken, each with its number of the call. */
+  /** Promises that were broken, and by what. */
   readonly broken: { readonly promise: string; readonly what: string }[] = [];
   /** USD that a customer may have spent, where an operator has raised it. */
   readonly raised = new Map<string, number>();
