@@ -106,7 +106,10 @@ function checkEstimates(rows: readonly LedgerRow[], { upstream }: World): Kept {
       if (row.costNano > most(model)) faults.push(`${row._id} of ${customerId}: ${usdText(row.costNano)}`);
     }
   }
-  return { promise: "there are no more charges than requests, and estimates are within their bounds", faults };
+  return {
+    promise: "there are no more charges than requests, and estimates are within their bounds",
+    faults,
+  };
 }
 
 /** In soft mode the last call may pass the limit. */
@@ -117,7 +120,13 @@ function checkCaps(rows: readonly LedgerRow[], witness: Witness): Kept {
     if (cap === null) continue;
     const slack = roleOf(customerId) === "soft" ? BigInt(LONGEST_ANSWER) * PAID_NANO : 0n;
     const sum = own.reduce((total, { costNano }) => total + costNano, 0n);
-    if (sum > cap + slack) faults.push(`${customerId} was charged ${usdText(sum)} on ${usdText(cap)}`);
+    if (sum <= cap + slack) continue;
+    const last = own.toSorted((a, b) => Number(b.sequence - a.sequence)).slice(0, MOST_SHOWN);
+    const calls = last.map(
+      ({ requestId, costNano, estimated }) =>
+        `${usdText(costNano)}${estimated ? " estimated" : ""} in round ${witness.rounds.get(requestId) ?? "?"}`,
+    );
+    faults.push(`${customerId} was charged ${usdText(sum)} on ${usdText(cap)}; last ${calls.join(", ")}`);
   }
   return { promise: "no budget is passed", faults };
 }

@@ -25,6 +25,8 @@ export class Witness {
   readonly statuses = new Map<string, number>();
   /** Promises that were broken, and by what. */
   readonly broken: { readonly promise: string; readonly what: string }[] = [];
+  /** In which round a call began, by its request id. */
+  readonly rounds = new Map<string, number>();
   /** USD that a customer may have spent, where an operator has raised it. */
   readonly raised = new Map<string, number>();
   ended = 0;
@@ -42,6 +44,7 @@ export class Witness {
     const { customerId, plan } = begun;
     const kind = `${plan.role} ${outcome.status ?? "no answer"}`;
     this.statuses.set(kind, (this.statuses.get(kind) ?? 0) + 1);
+    if (outcome.requestId !== null) this.rounds.set(outcome.requestId, begun.round);
     if (outcome.usage !== null) {
       const { prompt, completion } = outcome.usage;
       const nano =
