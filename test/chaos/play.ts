@@ -29,8 +29,11 @@ const WATCHED = [
   "nobody is refused for a wrong reason",
   "no more calls at once, and no more a minute, than allowed",
   "a start right after a kill succeeds",
+  "every proxy comes back by itself",
   "after each round everybody is answered as before",
 ] as const;
+
+const COME_BACK = "every proxy comes back by itself";
 
 const STALLED_MS = 180_000;
 const HEALED_MS = 120_000;
@@ -99,13 +102,8 @@ async function playRound(
 /** Waits until everything is back: then each kind of customer is answered, through both proxies, as if nothing had been. */
 async function settle({ stack, second }: World, witness: Witness, round: number): Promise<void> {
   const proxies = [stack.baseUrl, second.baseUrl];
-  await waitUntil(
-    "both proxies to be ready again",
-    async () => {
-      return (await Promise.all(proxies.map(isReady))).every(Boolean);
-    },
-    HEALED_MS,
-  );
+  for (const name of ["proxy", "second"] as const)
+    await comeBack({ stack, second }, name, { witness, round });
   const lasting: [Role, number][] = [
     ["free", 200],
     ["blocked", 400],
@@ -135,6 +133,28 @@ async function settle({ stack, second }: World, witness: Witness, round: number)
         );
       }
     }
+  }
+}
+
+/** Waits for a proxy; one that does not come back by itself is started anew, so that the run can go on. */
+async function comeBack(
+  { stack, second }: Pick<World, "stack" | "second">,
+  name: "proxy" | "second",
+  { witness, round }: { witness: Witness; round: number },
+): Promise<void> {
+  const baseUrl = name === "proxy" ? stack.baseUrl : second.baseUrl;
+  const ready = (): Promise<unknown> =>
+    waitUntil(`the ${name} to be ready again`, () => isReady(baseUrl), HEALED_MS);
+  try {
+    await ready();
+  } catch {
+    const state = await fetch(`${baseUrl}/health/readiness`, { signal: AbortSignal.timeout(5000) })
+      .then((answer) => answer.text())
+      .catch(String);
+    witness.note(COME_BACK, `round ${round}: the ${name} says ${state.slice(0, 500)}`);
+    if (name === "proxy") await stack.kill("proxy", "SIGKILL");
+    else second.signal("SIGKILL");
+    await ready();
   }
 }
 
