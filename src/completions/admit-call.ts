@@ -9,14 +9,14 @@ import type { Rates } from "../spend/rates.ts";
 import { capAnswer } from "./cap-answer.ts";
 import type { Call } from "./charge-call.ts";
 import type { ChatRequest } from "./chat-request.ts";
-import { type CountTokens, countPromptTokens } from "./count-tokens.ts";
 import type { CatalogEntry } from "./model-catalog.ts";
 import { overBudget, tooMany, unavailable } from "./refusals.ts";
+import type { TokenCounter } from "./tokens/token-counter.ts";
 
 export interface AdmitDeps {
   readonly admit: (requestId: string, customerId: string, limits: CallLimits) => Promise<Verdict>;
   readonly ratesFor: (deployment: CatalogEntry) => Rates | null;
-  readonly loadTokenizer: () => Promise<CountTokens>;
+  readonly tokens: Pick<TokenCounter, "boundPrompt">;
   /** The customer's account as the store has it. */
   readonly loadAccount: (customerId: string) => Promise<Account | null>;
   readonly now: () => Date;
@@ -53,8 +53,7 @@ export async function admitCall(
   const { customerId } = call;
   if (budget === null || customerId === null) return { call, cappedTokens: null, remainingNano: null };
   const priced = rates === null || isFree(rates) ? null : rates;
-  const plan =
-    priced && holdFor(call, priced, Buffer.byteLength(call.request.text) + unseenTokens(call.request));
+  const plan = priced && holdFor(call, priced, call.request.bytes.length + unseenTokens(call.request));
   const limits = callLimits(budget, call.model, { plan, now: deps.now() });
   if (isUnlimited(limits)) return { call, cappedTokens: null, remainingNano: null };
   const isMoneyLimited = limits.buckets.length > 0;
@@ -63,12 +62,8 @@ export async function admitCall(
   // A soft limit that is reached refuses a call of whatever size.
   if (verdict.kind === "over_budget" && !verdict.bucket.soft && priced !== null) {
     // A byte is at most one token. Counting takes its time, so it is done only where it may decide.
-    const counted = await countedTokens(deps, call.request);
-    used = holdFor(
-      call,
-      priced,
-      Math.min(counted, Buffer.byteLength(call.request.text)) + unseenTokens(call.request),
-    );
+    const counted = await deps.tokens.boundPrompt(call.request);
+    used = holdFor(call, priced, counted + unseenTokens(call.request));
     const again = callLimits(budget, call.model, { plan: used, now: deps.now() });
     verdict = await deps.admit(call.requestId, customerId, again);
   }
@@ -109,19 +104,7 @@ function holdFor(call: Call, rates: Rates, promptTokens: number): HoldPlan {
 const UNSEEN_PART_TOKENS = 5000;
 
 function unseenTokens(request: ChatRequest): number {
-  const parts = request.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
-  return (
-    parts.filter((part) => (part as { type?: unknown } | null)?.type !== "text").length * UNSEEN_PART_TOKENS
-  );
-}
-
-/** Other vocabularies than the one we count with may need more tokens for the same text. */
-const VOCABULARY_MARGIN = 1.25;
-const FORMAT_TOKENS = 16;
-
-async function countedTokens(deps: AdmitDeps, request: ChatRequest): Promise<number> {
-  const counted = countPromptTokens(request, await deps.loadTokenizer());
-  return Math.ceil(counted * VOCABULARY_MARGIN) + FORMAT_TOKENS;
+  return request.unseenParts * UNSEEN_PART_TOKENS;
 }
 
 type LimitTerms = Pick<BudgetTerms["models"][number], "maxNano" | "periodOf">;

@@ -2,13 +2,13 @@ import type { TokenUsage } from "../lib/token-usage.ts";
 import type { Charge, ChargeReceipt } from "../spend/charge.ts";
 import { applyRates, costOf, type Rates } from "../spend/rates.ts";
 import type { ChatRequest } from "./chat-request.ts";
-import { type CountTokens, countPromptTokens } from "./count-tokens.ts";
 import type { CatalogEntry } from "./model-catalog.ts";
+import type { TokenCounter } from "./tokens/token-counter.ts";
 
 export interface ChargeDeps {
   readonly ratesFor: (deployment: CatalogEntry) => Rates | null;
   readonly commit: (charge: Charge) => Promise<ChargeReceipt>;
-  readonly loadTokenizer: () => Promise<CountTokens>;
+  readonly tokens: Pick<TokenCounter, "estimatePrompt" | "estimateText">;
   readonly now: () => Date;
 }
 
@@ -68,13 +68,14 @@ export async function chargeCall(
 
 /** Usage counted here, for an answer whose upstream reported none. */
 export async function estimateUsage(
-  deps: Pick<ChargeDeps, "loadTokenizer">,
+  { tokens }: Pick<ChargeDeps, "tokens">,
   request: ChatRequest,
   generated: string,
 ): Promise<TokenUsage> {
-  const countTokens = await deps.loadTokenizer();
-  const promptTokens = countPromptTokens(request, countTokens);
-  const completionTokens = countTokens(generated);
+  const [promptTokens, completionTokens] = await Promise.all([
+    tokens.estimatePrompt(request),
+    tokens.estimateText(generated),
+  ]);
   return {
     promptTokens,
     completionTokens,

@@ -26,10 +26,10 @@ export function pickCustomerId(
     () => headerText(headers["x-litellm-customer-id"]),
     () => headerText(headers["x-litellm-end-user-id"]),
     ...places.headers.map((name) => () => headerText(headers[name])),
-    () => scalarText(request.user),
-    () => scalarText(member(request.litellmMetadata, "user")),
-    () => scalarText(member(request.metadata, "user_id")),
-    () => scalarText(request.safetyIdentifier),
+    () => request.user,
+    () => request.litellmMetadataUser,
+    () => request.metadataUserId,
+    () => request.safetyIdentifier,
   ];
   for (const candidate of candidates) {
     const id = candidate();
@@ -61,25 +61,4 @@ export function headerText(value: string | string[] | undefined): string | null 
   const text = Array.isArray(value) ? value[0] : value;
   if (text === undefined) return null;
   return /[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;
-}
-
-function scalarText(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : null;
-}
-
-/** A member of an object, or of an object sent as JSON text. */
-function member(value: unknown, name: string): unknown {
-  let object = value;
-  if (typeof value === "string") {
-    try {
-      object = JSON.parse(value);
-    } catch {
-      // Metadata is free text to us: what is not JSON names no customer.
-      return undefined;
-    }
-  }
-  return object !== null && typeof object === "object"
-    ? (object as Record<string, unknown>)[name]
-    : undefined;
 }

@@ -1,11 +1,11 @@
 import type { NewId } from "../lib/ids.ts";
 import type { ChatRequest } from "./chat-request.ts";
-import { type CountTokens, countPromptTokens } from "./count-tokens.ts";
+import type { TokenCounter } from "./tokens/token-counter.ts";
 import type { CallUpstream } from "./upstream.ts";
 import type { UpstreamTarget } from "./upstream-request.ts";
 
 export interface MockDeps {
-  readonly loadTokenizer: () => Promise<CountTokens>;
+  readonly tokens: TokenCounter;
   readonly newId: NewId;
   readonly now: () => Date;
 }
@@ -16,12 +16,13 @@ export interface MockDeps {
  */
 export function createMockUpstream(deps: MockDeps): CallUpstream {
   return async (target, request) => {
-    const countTokens = await deps.loadTokenizer();
     const whole = target.mockResponse ?? "";
-    const answer = cutTo(whole, request.maxTokens, countTokens);
+    const answer = request.maxTokens === null ? whole : await deps.tokens.cutText(whole, request.maxTokens);
     const finish = answer.length < whole.length ? "length" : "stop";
-    const promptTokens = countPromptTokens(request, countTokens);
-    const completionTokens = countTokens(answer);
+    const [promptTokens, completionTokens] = await Promise.all([
+      deps.tokens.estimatePrompt(request),
+      deps.tokens.estimateText(answer),
+    ]);
     const common = {
       id: deps.newId("chatcmpl"),
       created: Math.floor(deps.now().getTime() / 1000),
@@ -46,18 +47,6 @@ export function createMockUpstream(deps: MockDeps): CallUpstream {
 export function withMocks(real: CallUpstream, mock: CallUpstream): CallUpstream {
   return (target: UpstreamTarget, request: ChatRequest, signal: AbortSignal | null) =>
     (target.mockResponse === null ? real : mock)(target, request, signal);
-}
-
-/** The longest start of the text that has no more tokens than that. */
-function cutTo(text: string, maxTokens: number | null, countTokens: CountTokens): string {
-  if (maxTokens === null || countTokens(text) <= maxTokens) return text;
-  let [fits, tooLong] = [0, text.length];
-  while (tooLong - fits > 1) {
-    const middle = Math.floor((fits + tooLong) / 2);
-    if (countTokens(text.slice(0, middle)) <= maxTokens) fits = middle;
-    else tooLong = middle;
-  }
-  return text.slice(0, fits);
 }
 
 function completion(answer: string, finish: string): object {

@@ -1,8 +1,7 @@
 import { type CustomerTerms, customerUnknown } from "../customers/customer-terms.ts";
 import { AppError } from "../errors.ts";
-import { editMembers } from "../lib/json-members.ts";
 import { type AdmitDeps, type AdmittedCall, admitCall } from "./admit-call.ts";
-import type { ChatRequest } from "./chat-request.ts";
+import { type ChatRequest, withMembers } from "./chat-request.ts";
 import { chooseDeployment } from "./choose-deployment.ts";
 import { type Headers, headerText, pickCustomerId } from "./customer-id.ts";
 import type { ModelCatalog } from "./model-catalog.ts";
@@ -63,7 +62,7 @@ async function findCustomer(
   { headers, request }: IncomingChat,
 ): Promise<{ customerId: string | null; terms: CustomerTerms | null }> {
   const { customerIds } = deps;
-  if (customerIds.required && (request.user === undefined || request.user === null || request.user === "")) {
+  if (customerIds.required && (request.user === null || request.user === "")) {
     throw new AppError("customer_required", "'user' param not passed in. 'enforce_user_param'=True", {
       param: "user",
     });
@@ -96,5 +95,5 @@ function withForwardedUser(
 ): ChatRequest {
   const value = forwardedHeader === null ? null : headerText(headers[forwardedHeader]);
   if (value === null || value.trim() === "") return request;
-  return { ...request, text: editMembers(request.text, new Map([["user", JSON.stringify(value)]])) };
+  return withMembers(request, [["user", JSON.stringify(value)]]);
 }

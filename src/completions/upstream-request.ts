@@ -46,21 +46,33 @@ export function upstreamHeaders(target: UpstreamTarget, userAgent: string): Reco
   };
 }
 
+/** What LiteLLM's clients say to the proxy, not to the model: no upstream knows these fields, and some refuse them. */
+const PROXY_FIELDS = [
+  "metadata",
+  "litellm_metadata",
+  "fallbacks",
+  "num_retries",
+  "mock_response",
+  "caching",
+  "tags",
+  "guardrails",
+  "drop_params",
+  "router_settings_override",
+] as const;
+
 /**
- * The caller's own text with the deployment's model name, without our metadata and what this upstream
- * refuses, and, for streams, asking for the usage chunk. Everything else is untouched.
+ * The caller's own bytes with the deployment's model name, without what is meant for the proxy and what
+ * this upstream refuses, and, for streams, asking for the usage chunk. Everything else is untouched.
  */
-export function upstreamBody(request: ChatRequest, target: UpstreamTarget): string {
+export function upstreamBody(request: ChatRequest, target: UpstreamTarget): Buffer {
   const edits = new Map<string, string | undefined>([
+    ...request.edits,
     ["model", JSON.stringify(target.upstreamModel)],
-    ["metadata", undefined],
-    ["litellm_metadata", undefined],
   ]);
-  if (request.stream) {
-    edits.set("stream_options", JSON.stringify({ ...request.streamOptions, include_usage: true }));
-  }
+  for (const field of PROXY_FIELDS) edits.set(field, undefined);
+  if (request.stream) edits.set("stream_options", request.usageOptions);
   for (const field of target.refusedFields) edits.set(field, undefined);
-  return editMembers(request.text, edits);
+  return editMembers(request.bytes, request.members, edits);
 }
 
 const PASSED_HEADERS = /^(content-type|retry-after|openai-.*|x-ratelimit-.*)$/;

@@ -1,5 +1,4 @@
 import type { AppDeps } from "../app.ts";
-import { loadTokenizer } from "../completions/count-tokens.ts";
 import { createMockUpstream, withMocks } from "../completions/mock-upstream.ts";
 import { createModelCatalog } from "../completions/model-catalog.ts";
 import { modelInfo } from "../completions/model-info.ts";
@@ -18,21 +17,24 @@ import { createRefusalCounter, REFUSALS_INTERVAL_MS } from "../spend/refusal-cou
 import { USER_AGENT } from "../version.ts";
 import type { Limits } from "./limits.ts";
 import type { Parts } from "./parts.ts";
+import { openThreads } from "./threads.ts";
 
 /** GET /model/info counts unpriced calls of so many days, today included. */
 const UNPRICED_DAYS = 30;
 
 /** One completion from its request to its charge. */
 export function openCompletions(
-  { config, closer, newId, log }: Parts,
+  parts: Parts,
   { ledger, limits, daily }: { ledger: Ledger; limits: Limits; daily: DailyStore },
-): Pick<AppDeps, "catalog" | "serveChat" | "modelInfo"> {
+): Pick<AppDeps, "catalog" | "readChat" | "serveChat" | "modelInfo"> {
+  const { config, closer, newId, log } = parts;
+  const { readChat, tokens } = openThreads(parts);
   const upstream = createUpstreamClient(USER_AGENT);
   closer.add("upstream", () => upstream.close());
   const now = (): Date => new Date();
   const catalog = createModelCatalog(config.deployments, Math.random);
   const { admission, terms } = limits;
-  const shared = { ratesFor: createPriceBook(Date.now).ratesFor, loadTokenizer, now };
+  const shared = { ratesFor: createPriceBook(Date.now).ratesFor, tokens, now };
   const prepare = {
     ...shared,
     catalog,
@@ -50,7 +52,7 @@ export function openCompletions(
   const serve = {
     ...shared,
     prepareCall: notingRefusals((incoming) => prepareCall(prepare, incoming), refusals.note),
-    callUpstream: withMocks(upstream.call, createMockUpstream({ loadTokenizer, newId, now })),
+    callUpstream: withMocks(upstream.call, createMockUpstream({ tokens, newId, now })),
     commit: (charge: Charge) => ledger.commit(charge),
     release: (requestId: string) => admission.release(requestId),
   };
@@ -61,6 +63,7 @@ export function openCompletions(
   );
   return {
     catalog,
+    readChat,
     serveChat: (incoming, client) => serveChat(serve, incoming, client),
     modelInfo: async () => {
       const today = dayOf(now());

@@ -1,83 +1,150 @@
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COMMA,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  skipSpace,
+} from "./check-json.ts";
+
 /**
- * Edits the members of a JSON object's text without touching the rest: numbers beyond 2^53, key order
- * and unknown fields reach the other side as they came. The text must already have passed `JSON.parse`
- * as an object; this scanner trusts it.
+ * Reads and edits JSON text without building it: numbers beyond 2^53, key order and unknown fields reach
+ * the other side as they came, and time and memory do not depend on what else is in it. The text must
+ * already have passed `findJsonFlaw`: what is here trusts it.
  */
 
-interface Member {
-  readonly key: string;
+/** A part of the text. */
+export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-const SPACE = /\s/;
+export interface Member extends Span {
+  /** Null for a name that is longer than any we look for. */
+  readonly key: string | null;
+  readonly value: Span;
+}
+
+const LONGEST_KEY_BYTES = 256;
+
+/** The members of the object there; of anything else, none. */
+export function* membersOf(bytes: Buffer, { start: open }: Span): Generator<Member, void, void> {
+  if (bytes[open] !== OPEN_OBJECT) return;
+  let start = skipSpace(bytes, open + 1);
+  while (bytes[start] === QUOTE) {
+    const keyEnd = endOfString(bytes, start);
+    const value = spanOfValue(bytes, skipSpace(bytes, skipSpace(bytes, keyEnd) + 1));
+    yield { key: keyText(bytes, start, keyEnd), start, end: value.end, value };
+    start = skipSpace(bytes, value.end);
+    if (bytes[start] === COMMA) start = skipSpace(bytes, start + 1);
+  }
+}
+
+/** The elements of the array there; of anything else, none. */
+export function* elementsOf(bytes: Buffer, { start: open }: Span): Generator<Span, void, void> {
+  if (bytes[open] !== OPEN_ARRAY) return;
+  let start = skipSpace(bytes, open + 1);
+  while (bytes[start] !== CLOSE_ARRAY) {
+    const element = spanOfValue(bytes, start);
+    yield element;
+    start = skipSpace(bytes, element.end);
+    if (bytes[start] === COMMA) start = skipSpace(bytes, start + 1);
+  }
+}
+
+/** The value that begins at the first place from there on that is not white space. */
+export function spanOfValue(bytes: Buffer, from: number): Span {
+  const start = skipSpace(bytes, from);
+  return { start, end: endOfValue(bytes, start) };
+}
+
+/** The value as JavaScript has it; only for values of a bounded size. */
+export function parseSpan(bytes: Buffer, { start, end }: Span): unknown {
+  return JSON.parse(bytes.toString("utf8", start, end));
+}
+
+/** True for the value `null`. */
+export function isNull(bytes: Buffer, { start }: Span): boolean {
+  return bytes[start] === 0x6e;
+}
 
 /**
- * Drops every occurrence of the keys in `edits` and appends those whose value is not undefined, given as
- * JSON text.
+ * The object of these members, each occurrence of the keys in `edits` left out, and those whose value is
+ * not undefined, given as JSON text, appended.
  */
-export function editMembers(json: string, edits: ReadonlyMap<string, string | undefined>): string {
-  const open = json.indexOf("{");
-  const kept: string[] = [];
-  for (const member of members(json, open + 1)) {
-    if (!edits.has(member.key)) kept.push(json.slice(member.start, member.end));
+export function editMembers(
+  bytes: Buffer,
+  members: Iterable<Pick<Member, "key" | "start" | "end">>,
+  edits: ReadonlyMap<string, string | undefined>,
+): Buffer {
+  const pieces: Buffer[] = [];
+  const add = (piece: Buffer): void => {
+    pieces.push(pieces.length === 0 ? OPEN : SEPARATOR, piece);
+  };
+  for (const { key, start, end } of members) {
+    if (key === null || !edits.has(key)) add(bytes.subarray(start, end));
   }
   for (const [key, value] of edits) {
-    if (value !== undefined) kept.push(`${JSON.stringify(key)}:${value}`);
+    if (value !== undefined) add(Buffer.from(`${JSON.stringify(key)}:${value}`));
   }
-  return `{${kept.join(",")}}`;
+  return pieces.length === 0 ? EMPTY : Buffer.concat([...pieces, CLOSE]);
 }
 
-function* members(json: string, from: number): Generator<Member> {
-  let at = skipSpace(json, from);
-  while (json[at] === '"') {
-    const keyEnd = endOfString(json, at);
-    const colon = skipSpace(json, keyEnd);
-    const end = endOfValue(json, skipSpace(json, colon + 1));
-    yield { key: JSON.parse(json.slice(at, keyEnd)) as string, start: at, end };
-    at = skipSpace(json, end);
-    if (json[at] === ",") at = skipSpace(json, at + 1);
+const OPEN = Buffer.from("{");
+const SEPARATOR = Buffer.from(",");
+const CLOSE = Buffer.from("}");
+const EMPTY = Buffer.from("{}");
+
+function keyText(bytes: Buffer, start: number, end: number): string | null {
+  if (end - start > LONGEST_KEY_BYTES) return null;
+  const text = bytes.toString("utf8", start + 1, end - 1);
+  return text.includes("\\") ? (JSON.parse(`"${text}"`) as string) : text;
+}
+
+/** The place after the string that opens at `from`. */
+export function endOfString(bytes: Uint8Array, from: number): number {
+  let at = from + 1;
+  for (;;) {
+    const byte = bytes[at];
+    if (byte === QUOTE) return at + 1;
+    if (byte === undefined) throw new SyntaxError("A string of the JSON text does not end");
+    at += byte === BACKSLASH ? 2 : 1;
   }
 }
 
-function skipSpace(json: string, from: number): number {
-  let at = from;
-  while (at < json.length && SPACE.test(json.charAt(at))) at++;
-  return at;
-}
-
-/** The index after the closing quote of the string that opens at `from`. */
-function endOfString(json: string, from: number): number {
-  let at = json.indexOf('"', from + 1);
-  while (at > 0) {
-    let slashes = 0;
-    while (json[at - 1 - slashes] === "\\") slashes++;
-    if (slashes % 2 === 0) return at + 1;
-    at = json.indexOf('"', at + 1);
-  }
-  throw new SyntaxError("Unterminated string in JSON");
-}
-
-function endOfValue(json: string, from: number): number {
-  const first = json[from];
-  if (first === '"') return endOfString(json, from);
-  if (first !== "{" && first !== "[") {
-    let at = from;
-    while (at < json.length && !/[\s,}\]]/.test(json.charAt(at))) at++;
-    return at;
-  }
+function endOfValue(bytes: Uint8Array, from: number): number {
   let depth = 0;
   let at = from;
   for (;;) {
-    const char = json[at];
-    if (char === undefined) throw new SyntaxError("Unterminated value in JSON");
-    if (char === '"') {
-      at = endOfString(json, at);
-      continue;
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at);
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      depth++;
+      at++;
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      depth--;
+      at++;
+    } else if (depth === 0) {
+      return endOfWord(bytes, at);
+    } else if (byte === undefined) {
+      throw new SyntaxError("A value of the JSON text does not end");
+    } else {
+      at++;
     }
-    if (char === "{" || char === "[") depth++;
-    if (char === "}" || char === "]") depth--;
-    at++;
     if (depth === 0) return at;
+  }
+}
+
+/** After a number, or `true`, `false` or `null`. */
+function endOfWord(bytes: Uint8Array, from: number): number {
+  let at = from;
+  for (;;) {
+    const byte = bytes[at] ?? COMMA;
+    const isOver = byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || byte <= 0x20;
+    if (isOver) return at;
+    at++;
   }
 }

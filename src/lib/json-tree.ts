@@ -1,5 +1,7 @@
 /** Deeper values would overflow the stack of whatever walks or prints them; no honest request is near it. */
 export const MAX_JSON_DEPTH = 200;
+/** More values than this in one body cost those who read it more than their bytes tell; no honest one has them. */
+export const MAX_JSON_VALUES = 200_000;
 
 /** What makes a parsed JSON value unfit to be worked with: its depth, or a key that JavaScript gives a meaning. */
 export type JsonFault = "too_deep" | "proto_key";

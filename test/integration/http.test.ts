@@ -5,7 +5,7 @@ import { MongoClient } from "mongodb";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
-import { loadTokenizer } from "../../src/completions/count-tokens.ts";
+import { parseChatRequest } from "../../src/completions/chat-request.ts";
 import { createModelCatalog } from "../../src/completions/model-catalog.ts";
 import { prepareCall } from "../../src/completions/prepare-call.ts";
 import { AppError } from "../../src/errors.ts";
@@ -85,6 +85,7 @@ const deps: AppDeps = {
   startedAt: new Date(1000),
   version: "0.0.0",
   catalog,
+  readChat: async (body) => parseChatRequest(body),
   serveChat: async (incoming, client) => {
     const { call } = await prepareCall(
       {
@@ -93,7 +94,7 @@ const deps: AppDeps = {
         admit: () => Promise.resolve({ kind: "unknown" }),
         loadAccount: () => Promise.resolve(null),
         ratesFor: () => null,
-        loadTokenizer,
+        tokens: { boundPrompt: ({ bytes }) => Promise.resolve(bytes.length) },
         now: () => new Date(),
         isStoreUp: () => true,
         requireRecordable: () => Promise.resolve(),

@@ -66,7 +66,11 @@ function deps(more: Partial<ServeChatDeps> = {}): ServeChatDeps {
     commit: () => Promise.resolve({ state: "spooled" }),
     release: (id) => released.push(id),
     ratesFor: () => null,
-    loadTokenizer: () => Promise.resolve((text: string) => text.length),
+    tokens: {
+      boundPrompt: ({ bytes }) => Promise.resolve(bytes.length),
+      estimatePrompt: ({ bytes }) => Promise.resolve(bytes.length),
+      estimateText: (text) => Promise.resolve(text.length),
+    },
     now: () => new Date(),
     ...more,
   };

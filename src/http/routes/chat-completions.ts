@@ -1,6 +1,6 @@
 import type { Charged } from "../../completions/charge-call.ts";
 import type { CallFacts, ChatClient } from "../../completions/chat-client.ts";
-import { parseChatRequest } from "../../completions/chat-request.ts";
+import type { ReadChat } from "../../completions/chat-reader.ts";
 import type { Answer } from "../../completions/complete-chat.ts";
 import type { IncomingChat } from "../../completions/prepare-call.ts";
 import type { ClientSink } from "../../completions/relay-stream.ts";
@@ -10,6 +10,7 @@ import type { AppContext, HttpDeps } from "../context.ts";
 import { readBody } from "../read-body.ts";
 
 export interface ChatCompletionsDeps extends Pick<HttpDeps, "maxBodyBytes"> {
+  readonly readChat: ReadChat;
   readonly serveChat: (incoming: IncomingChat, client: ChatClient) => Promise<Answer>;
 }
 
@@ -19,9 +20,8 @@ export function chatCompletions(deps: ChatCompletionsDeps) {
     const startedAt = performance.now();
     const { requestId, keyHash } = ctx.state;
     ctx.set("x-litellm-call-id", callId(ctx) ?? requestId);
-    const request = parseChatRequest(
-      await readBody(ctx.req, { maxBytes: deps.maxBodyBytes, grow: ctx.state.growBody }),
-    );
+    const bytes = await readBody(ctx.req, { maxBytes: deps.maxBodyBytes, grow: ctx.state.growBody });
+    const request = await deps.readChat(bytes);
     const gone = clientGone(ctx.res);
     let maxNano: bigint | null = null;
     const answer = await deps.serveChat(
