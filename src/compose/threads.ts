@@ -11,6 +11,9 @@ const COUNT_HEAP_MB = 512;
 /** For the places of what was found; the bodies themselves are outside of the heap. */
 const INSPECT_HEAP_MB = 512;
 
+/** Starting one takes it a second at the most, and a tenth of that where it counts nothing. */
+const IDLE_MS = 30_000;
+
 /** The work on requests that would keep the event loop from everybody else. */
 export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
   readChat: ReadChat;
@@ -21,6 +24,7 @@ export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
       module,
       maxPending: limits.maxPending,
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
+      idleMs: IDLE_MS,
       died: (error) => log.error({ thread: name, ...errorFields(error) }, "thread.died"),
     });
     closer.add(`${name} thread`, () => thread.close());

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
-import { decodeUtf8, findJsonFault, type JsonFault, MAX_JSON_DEPTH } from "../lib/json-tree.ts";
+import { findJsonFlaw, type JsonFlaw } from "../lib/check-json.ts";
+import { decodeUtf8, findJsonFault, MAX_JSON_DEPTH } from "../lib/json-tree.ts";
 import { describe, type Issue, plainIssues, valueAt } from "../lib/zod-issues.ts";
 import type { AppContext } from "./context.ts";
 import { type BodyBounds, readBody } from "./read-body.ts";
@@ -8,6 +9,8 @@ import { ValidationFailure, validationDetails } from "./validation-failure.ts";
 
 /** The most that a request to anything but a model may bring. */
 export const MAX_JSON_BYTES = 1024 * 1024;
+/** Ten times the longest list that any field takes: each value may be a wrong one, and is told with its place. */
+const MAX_VALUES = 10_000;
 
 /** The request's JSON body, at most 1 MiB unless `bounds` say otherwise, checked. Throws ValidationFailure with every wrong field at once. */
 export async function readJson<T>(ctx: AppContext, schema: z.ZodType<T>, bounds?: BodyBounds): Promise<T> {
@@ -61,22 +64,19 @@ function parse(bytes: Buffer): unknown {
   }
   const text = decodeUtf8(bytes);
   if (text === null) throw new AppError("invalid_json", "The request body is not valid UTF-8");
-  const value = parseText(text);
-  const fault = findJsonFault(value);
-  if (fault !== null) throw new AppError("invalid_json", FAULTS[fault]);
+  // Before anything is built of it: what has many values takes its time and memory by their number.
+  const flaw = findJsonFlaw(Buffer.from(text), { depth: MAX_JSON_DEPTH, values: MAX_VALUES });
+  if (flaw !== null) throw new AppError("invalid_json", FLAWS[flaw.kind]);
+  const value: unknown = JSON.parse(text);
+  if (findJsonFault(value) === "proto_key") {
+    throw new AppError("invalid_json", "The request body has a key named __proto__");
+  }
   return value;
 }
 
-const FAULTS: Readonly<Record<JsonFault, string>> = {
+/** A fault of syntax is told without the place: V8's messages quote the body, and who writes these has a tool. */
+const FLAWS: Readonly<Record<JsonFlaw["kind"], string>> = {
+  syntax: "The request body is not valid JSON",
   too_deep: `The request body is nested deeper than ${MAX_JSON_DEPTH} levels`,
-  proto_key: "The request body has a key named __proto__",
+  too_many: `The request body has more than ${MAX_VALUES} values`,
 };
-
-function parseText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // V8's message quotes the body.
-    throw new AppError("invalid_json", "The request body is not valid JSON");
-  }
-}

@@ -19,6 +19,8 @@ export interface ThreadOptions {
   /** The sum of the sizes of all jobs that are not done; a job that would pass it is refused as `full`. */
   readonly maxPending: number;
   readonly resourceLimits: ResourceLimits;
+  /** Without a job for so long it is ended, and its memory is free again. */
+  readonly idleMs: number;
   /** Told each time the thread ends by itself, with what it died of. */
   readonly died?: (error: unknown) => void;
 }
@@ -49,13 +51,14 @@ interface Pending<Result> {
 
 /**
  * One thread for work that would keep the event loop from everybody else. It is started with the first
- * job, replaced when it dies or hangs, and never keeps a process alive. Each job ends in its result or in
+ * job, ended when it has none for a while, replaced when it dies or hangs, and never keeps a process alive. Each job ends in its result or in
  * a ThreadError: nothing waits for ever.
  */
 export class Thread<Job, Result> {
   readonly #options: ThreadOptions;
   readonly #pending = new Map<number, Pending<Result>>();
   #worker: Worker | null = null;
+  #idle: NodeJS.Timeout | null = null;
   #nextId = 1;
   #pendingSize = 0;
   #heardAt = 0;
@@ -72,6 +75,7 @@ export class Thread<Job, Result> {
       return Promise.reject(new ThreadError("full"));
     }
     const worker = this.#worker ?? this.#start();
+    if (this.#idle !== null) clearTimeout(this.#idle);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const timer = setTimeout(() => this.#giveUp(id), timeoutMs).unref();
@@ -134,7 +138,19 @@ export class Thread<Job, Result> {
     this.#pending.delete(id);
     this.#pendingSize -= job.size;
     clearTimeout(job.timer);
+    if (this.#pending.size === 0) this.#rest();
     return job;
+  }
+
+  /** Ends the thread unless a job comes in time. */
+  #rest(): void {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      const worker = this.#worker;
+      this.#worker = null;
+      // It has nothing to lose: how it ends changes nothing.
+      worker?.terminate().catch(() => {});
+    }, this.#options.idleMs).unref();
   }
 
   #drop(fault: ThreadFault, cause?: unknown): void {

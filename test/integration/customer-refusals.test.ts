@@ -230,7 +230,9 @@ test.each([
   ["half a surrogate pair", '{"user_id":"\\ud800"}', 422, "well-formed"],
   ["half a surrogate pair in an alias", '{"user_id":"x","alias":"\\udc00"}', 422, "well-formed"],
   ["a key that is a trap", '{"user_id":"x","object_permission":{"__proto__":{}}}', 400, "__proto__"],
-  ["a bottomless nest", `{"user_id":"x","object_permission":${'{"a":'.repeat(9000)}1`, 400, "valid JSON"],
+  ["a bottomless nest", `{"user_id":"x","object_permission":${'{"a":'.repeat(9000)}1`, 400, "nested deeper"],
+  ["many values", `{"user_id":"x","models":[${"1,".repeat(10_000)}1]}`, 400, "more than 10000 values"],
+  ["text after its end", '{"user_id":"x"}}', 400, "valid JSON"],
   [
     "a deep nest",
     `{"user_id":"x","object_permission":${'{"a":'.repeat(9000)}1${"}".repeat(9001)}`,

@@ -209,7 +209,7 @@ export class Stack {
       ...init,
       method: "POST",
       headers,
-      body: typeof body === "string" ? body : JSON.stringify(body),
+      body: typeof body === "string" || Buffer.isBuffer(body) ? (body as string) : JSON.stringify(body),
     });
   }
 

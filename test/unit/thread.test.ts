@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { Thread, type ThreadOptions } from "../../src/lib/thread.ts";
 import type { OddJob } from "../support/threads/odd-jobs.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const MODULE = new URL("../support/threads/odd-jobs.ts", import.meta.url);
 const options = { size: 1, timeoutMs: 120_000 };
@@ -13,6 +14,7 @@ function start(more: Partial<ThreadOptions> = {}) {
     module: MODULE,
     maxPending: 100,
     resourceLimits: {},
+    idleMs: 120_000,
     died: (error) => deaths.push(error),
     ...more,
   });
@@ -81,6 +83,14 @@ test("a job that takes too long is given up, and the others go on in the same th
   await expect(thread.run({ steps: 1 }, options)).resolves.toBeGreaterThan(3);
 });
 
+test("without a job it ends, and starts again with the next one", async () => {
+  const { thread, deaths } = start({ idleMs: 10 });
+  expect(await thread.run({ steps: 5 }, options)).toBe(5);
+  // A new thread has done none of these steps.
+  await waitUntil("another thread", async () => (await thread.run({ steps: 1 }, options)) === 1);
+  expect(deaths).toEqual([]);
+});
+
 test("bytes are moved there and back", async () => {
   const { thread } = start();
   const bytes = Uint8Array.of(1, 2, 3);
@@ -103,7 +113,7 @@ test("it keeps no process alive, whatever it does", async () => {
   const code = `
     const { Thread } = await import(${JSON.stringify(new URL("../../src/lib/thread.ts", import.meta.url).href)});
     const module = new URL(${JSON.stringify(MODULE.href)});
-    const thread = new Thread({ module, maxPending: 9, resourceLimits: {} });
+    const thread = new Thread({ module, maxPending: 9, resourceLimits: {}, idleMs: 3_600_000 });
     const alive = setTimeout(() => {}, 120_000);
     await thread.run({ steps: 1 }, { size: 1, timeoutMs: 120_000 });
     clearTimeout(alive);

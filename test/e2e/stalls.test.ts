@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FakeUpstream, openStream, sendDelta } from "../support/fake-upstream.ts";
+import { readLedger } from "../support/ledger-rows.ts";
+import { NASTY_BODIES, type NastyBody } from "../support/nasty-bodies.ts";
+import { MASTER_KEY, Stack } from "../support/stack.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const BYTES = 19 * 1024 * 1024;
+const PRICES = { input_cost_per_token: 0.0000000001, output_cost_per_token: 0.0000000001 };
+
+let upstream: FakeUpstream;
+let stack: Stack;
+
+beforeAll(async () => {
+  upstream = await FakeUpstream.start();
+  stack = await Stack.start({
+    config: {
+      model_list: [
+        {
+          model_name: "mock",
+          litellm_params: { model: "openai/mock", mock_response: "It is sunny.", ...PRICES },
+        },
+        upstream.deployment("whole"),
+        upstream.deployment("cut"),
+      ],
+      litellm_settings: {},
+    },
+    env: { LOG_LEVEL: "warn" },
+  });
+  upstream.on("whole", async ({ response }) => {
+    const message = { role: "assistant", content: "z".repeat(400_000) };
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ choices: [{ index: 0, message, finish_reason: "stop" }] }));
+  });
+  upstream.on("cut", async (exchange) => {
+    openStream(exchange);
+    await sendDelta(exchange, { content: " ".repeat(400_000) });
+    exchange.response.destroy();
+  });
+});
+
+afterAll(async () => {
+  await stack.dispose();
+  await upstream.close();
+});
+
+interface Sent {
+  /** The whole body has left here. */
+  readonly flushed: Promise<unknown>;
+  readonly answer: Promise<{ status: number; text: string }>;
+}
+
+function send(body: Buffer, user: string): Sent {
+  const call = request(`${stack.baseUrl}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${MASTER_KEY}`,
+      "content-type": "application/json",
+      "content-length": body.length,
+      "x-litellm-customer-id": user,
+    },
+  });
+  const answer = once(call, "response").then(async ([response]) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode as number, text: Buffer.concat(chunks).toString() };
+  });
+  const flushed = once(call, "finish");
+  call.end(body);
+  return { flushed, answer };
+}
+
+const live = (): Promise<string> => fetch(`${stack.baseUrl}/health/liveliness`).then(() => "liveliness");
+
+/** Asks for liveliness when the body's last byte has left; tells which of the two was answered first. */
+async function race(body: Buffer, user: string): Promise<{ first: string; status: number }> {
+  await live();
+  const { flushed, answer } = send(body, user);
+  await flushed;
+  const first = await Promise.race([live(), answer.then(() => "the call")]);
+  return { first, status: (await answer).status };
+}
+
+function bodyOf(name: string, model: string): Buffer {
+  const found = NASTY_BODIES.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`There is no body of ${name}`);
+  return found.make(model, BYTES);
+}
+
+// Setup     a model whose tokens are counted here on both sides.
+// Timeline  a call of 19 MB; liveliness is asked when its last byte has left.
+// Proves    it is answered while the call is still worked on.
+test.each(["spaces", "letters without a space", "Han without a stop", "60,000 messages"])(
+  "liveliness is answered while a call of %s is counted",
+  async (name) => {
+    expect(await race(bodyOf(name, "mock"), name)).toEqual({ first: "liveliness", status: 200 });
+  },
+);
+
+test.each(NASTY_BODIES.filter(({ refusal }) => refusal !== null))(
+  "a call of $name is refused as $refusal, in few words",
+  async ({ name, make, refusal }: NastyBody) => {
+    const { status, text } = await send(make("mock", BYTES), name).answer;
+    expect(status).toBe(400);
+    const { error } = JSON.parse(text) as { error: { message: string } };
+    expect(error.message).toMatch(refusal === "invalid_json" ? /^The request body / : /^'(model|user)' /);
+    expect(error.message.length).toBeLessThan(200);
+  },
+);
+
+test.each(["whole", "cut"])(
+  "an answer without usage (%s) is charged by estimate, and holds nobody up",
+  async (model) => {
+    const body = bodyOf("letters without a space", model);
+    const text =
+      model === "cut" ? Buffer.concat([body.subarray(0, -1), Buffer.from(',"stream":true}')]) : body;
+    const { flushed, answer } = send(text, model);
+    await flushed;
+    await waitUntil("the call at the upstream", () =>
+      upstream.seen.some((seen) => seen.body.model === model),
+    );
+    const first = await Promise.race([live(), answer.then(() => "the call")]);
+    expect(first).toBe("liveliness");
+    expect((await answer).status).toBe(200);
+    const [row, ...others] = await waitUntil("the charge", async () => {
+      const rows = await readLedger(stack.mongodbUrl, { customerId: model });
+      return rows.length > 0 && rows;
+    });
+    expect([row?.estimated, others]).toEqual([true, []]);
+    expect(row?.usage.promptTokens).toBeGreaterThan(BYTES / 20);
+    expect(row?.usage.completionTokens).toBeGreaterThan(400_000 / 200);
+  },
+);
+
+test("a call near its budget is counted before it is refused, and holds nobody up", async () => {
+  const made = await stack.fetch("/customer/new", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user_id: "poor", max_budget: 0.0001 }),
+  });
+  expect(made.status).toBe(200);
+  const body = bodyOf("letters without a space", "whole");
+  expect(await race(body, "poor")).toEqual({ first: "liveliness", status: 422 });
+});
