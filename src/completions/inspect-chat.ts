@@ -47,9 +47,9 @@ export const ANSWER_LIMITS = ["max_completion_tokens", "max_tokens"] as const;
 export type AnswerLimit = (typeof ANSWER_LIMITS)[number];
 
 /** What the most common integer holds: what is larger may mean something else to the upstream. */
-const MAX_ANSWER_TOKENS = 2 ** 31 - 1;
+export const MAX_ANSWER_TOKENS = 2 ** 31 - 1;
 /** OpenAI's own limit. */
-const MAX_ANSWERS = 128;
+export const MAX_ANSWERS = 128;
 /** Far more than all fields that any upstream knows. */
 const MAX_MEMBERS = 1000;
 const MAX_MODEL_BYTES = 1024;

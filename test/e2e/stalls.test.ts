@@ -29,6 +29,12 @@ beforeAll(async () => {
     },
     env: { LOG_LEVEL: "warn" },
   });
+  const made = await stack.fetch("/customer/new", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user_id: "poor", max_budget: 0.0001 }),
+  });
+  expect(made.status).toBe(200);
   upstream.on("whole", async ({ response }) => {
     const message = { role: "assistant", content: "z".repeat(400_000) };
     response.writeHead(200, { "content-type": "application/json" });
@@ -72,7 +78,15 @@ function send(body: Buffer, user: string): Sent {
   return { flushed, answer };
 }
 
-const live = (): Promise<string> => fetch(`${stack.baseUrl}/health/liveliness`).then(() => "liveliness");
+/** On a connection of its own: one that is kept may just be closing. */
+async function live(): Promise<string> {
+  const call = request(`${stack.baseUrl}/health/liveliness`, { agent: false });
+  const answered = once(call, "response");
+  call.end();
+  const [response] = await answered;
+  response.resume();
+  return "liveliness";
+}
 
 /** Asks for liveliness when the body's last byte has left; tells which of the two was answered first. */
 async function race(body: Buffer, user: string): Promise<{ first: string; status: number }> {
@@ -135,12 +149,6 @@ test.each(["whole", "cut"])(
 );
 
 test("a call near its budget is counted before it is refused, and holds nobody up", async () => {
-  const made = await stack.fetch("/customer/new", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ user_id: "poor", max_budget: 0.0001 }),
-  });
-  expect(made.status).toBe(200);
   const body = bodyOf("letters without a space", "whole");
   expect(await race(body, "poor")).toEqual({ first: "liveliness", status: 422 });
 });

@@ -67,7 +67,6 @@ function deps(more: Partial<ServeChatDeps> = {}): ServeChatDeps {
     release: (id) => released.push(id),
     ratesFor: () => null,
     tokens: {
-      boundPrompt: ({ bytes }) => Promise.resolve(bytes.length),
       estimatePrompt: ({ bytes }) => Promise.resolve(bytes.length),
       estimateText: (text) => Promise.resolve(text.length),
     },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_ANSWER_TOKENS, MAX_ANSWERS } from "../../completions/inspect-chat.ts";
 import { dayRange } from "../day-range.ts";
 import type { Operation } from "./operation.ts";
 
@@ -6,14 +7,17 @@ const CALLS = "Calls";
 const SPEND = "Spend";
 const HEALTH = "Health";
 
+const answerLimit = z.int().min(1).max(MAX_ANSWER_TOKENS).nullish();
+
 /** Only what is read here; everything else reaches the upstream as it came. */
 const chat = z.looseObject({
   model: z.string().optional(),
   messages: z.array(z.looseObject({})).min(1),
   user: z.string().optional().describe("The customer who pays"),
   stream: z.boolean().optional(),
-  max_tokens: z.int().optional(),
-  max_completion_tokens: z.int().optional(),
+  max_tokens: answerLimit,
+  max_completion_tokens: answerLimit,
+  n: z.int().min(1).max(MAX_ANSWERS).nullish().describe("How many answers"),
 });
 
 /** Calls to models, what they cost, and whether the service is well. */
@@ -22,7 +26,8 @@ export const CALL_OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/v1/chat/completions",
     tag: CALLS,
-    summary: "A chat completion, charged to the customer in `user`; also without /v1",
+    summary:
+      "A chat completion, charged to the customer in `user`; also without /v1. Fields that are read here may be there once, in this spelling",
     body: chat,
     answers: "The upstream's answer, byte for byte; a stream when `stream` is true.",
   },
