@@ -3,6 +3,7 @@ import type { Charge, ChargeReceipt } from "../spend/charge.ts";
 import { applyRates, costOf, type Rates } from "../spend/rates.ts";
 import type { ChatRequest } from "./chat-request.ts";
 import type { CatalogEntry } from "./model-catalog.ts";
+import type { TextSample } from "./tokens/sample-texts.ts";
 import type { TokenCounter } from "./tokens/token-counter.ts";
 
 export interface ChargeDeps {
@@ -70,7 +71,7 @@ export async function chargeCall(
 export async function estimateUsage(
   { tokens }: Pick<ChargeDeps, "tokens">,
   request: ChatRequest,
-  generated: string,
+  generated: string | TextSample,
 ): Promise<TokenUsage> {
   const [promptTokens, completionTokens] = await Promise.all([
     tokens.estimatePrompt(request),

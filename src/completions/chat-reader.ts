@@ -20,11 +20,12 @@ export function createChatReader(thread: Pick<Thread<InspectJob, Inspected>, "ru
   return async (body) => {
     const bytes = withoutMark(body);
     if (bytes.length <= INLINE_BYTES) return parseChatRequest(bytes);
-    const job = { bytes: movable(bytes) };
+    const job: InspectJob = { kind: "chat", bytes: movable(bytes) };
     const options = { size: bytes.length, timeoutMs: TIMEOUT_MS, transfer: [job.bytes.buffer] };
     const inspected = await thread.run(job, options).catch((cause: unknown) => {
       throw new AppError("internal", "The request could not be read", { cause });
     });
+    if (inspected.kind !== "chat") throw new Error(`A request was read as ${inspected.kind}`);
     const { found } = inspected;
     if ("code" in found) throw new AppError(found.code, found.message, found.options);
     const { buffer, byteOffset, byteLength } = inspected.bytes;

@@ -1,13 +1,15 @@
 import { AppError } from "../errors.ts";
+import { findJsonFlaw, OPEN_ARRAY, OPEN_OBJECT, skipSpace } from "../lib/check-json.ts";
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES } from "../lib/json-tree.ts";
 import type { ChatClient } from "./chat-client.ts";
 import { type Call, type ChargeDeps, type Charged, chargeCall, estimateUsage } from "./charge-call.ts";
-import { generatedText } from "./generated-text.ts";
+import type { ReadAnswer } from "./answer-reader.ts";
 import { relayAnswer, type StreamAnswer } from "./stream-answer.ts";
 import { bodyFailure, type CallUpstream, type UpstreamResponse } from "./upstream.ts";
 import { passedHeaders } from "./upstream-request.ts";
-import { readUsage } from "./wire-usage.ts";
 
 export interface CompleteChatDeps extends ChargeDeps {
+  readonly readAnswer: ReadAnswer;
   readonly callUpstream: CallUpstream;
 }
 
@@ -50,16 +52,16 @@ export async function completeChat(deps: CompleteChatDeps, call: Call, client: C
   if (response.status < 200 || response.status >= 300) {
     return { kind: "body", ...refusal(response.status, headers, body, call), charged: null, upstreamMs };
   }
-  const parsed = parseJson(body);
-  if (parsed === null) {
+  const facts = await deps.readAnswer(body);
+  if (facts === null) {
     throw new AppError(
       "upstream_invalid_response",
       `The upstream of model '${deployment.modelName}' answered ${response.status} with a body that is not JSON`,
     );
   }
-  const usage = readUsage(parsed["usage"]);
+  const { usage, generated } = facts;
   const charged = await chargeCall(deps, call, {
-    usage: usage ?? (await estimateUsage(deps, request, generatedText(parsed))),
+    usage: usage ?? (await estimateUsage(deps, request, generated ?? "")),
     estimated: usage === null,
   });
   return { kind: "body", status: response.status, headers, body, charged, upstreamMs };
@@ -103,7 +105,7 @@ function refusal(
   if (status < 400) {
     throw new AppError("upstream_invalid_response", `The upstream of model '${model}' answered ${status}`);
   }
-  if (status >= 500 && parseJson(body) === null) {
+  if (status >= 500 && !isJson(body)) {
     throw new AppError(
       "upstream_unavailable",
       `The upstream of model '${model}' failed with status ${status}`,
@@ -112,12 +114,8 @@ function refusal(
   return { status, headers, body };
 }
 
-function parseJson(body: Buffer): Record<string, unknown> | null {
-  try {
-    const parsed: unknown = JSON.parse(body.toString("utf8"));
-    return parsed !== null && typeof parsed === "object" ? (parsed as Record<string, unknown>) : null;
-  } catch {
-    // The caller decides what a body that is not JSON means.
-    return null;
-  }
+function isJson(body: Buffer): boolean {
+  const first = body[skipSpace(body, 0)];
+  const isContainer = first === OPEN_OBJECT || first === OPEN_ARRAY;
+  return isContainer && findJsonFlaw(body, { depth: MAX_JSON_DEPTH, values: MAX_JSON_VALUES }) === null;
 }

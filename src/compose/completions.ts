@@ -28,7 +28,7 @@ export function openCompletions(
   { ledger, limits, daily }: { ledger: Ledger; limits: Limits; daily: DailyStore },
 ): Pick<AppDeps, "catalog" | "readChat" | "serveChat" | "modelInfo"> {
   const { config, closer, newId, log } = parts;
-  const { readChat, tokens } = openThreads(parts);
+  const { readChat, readAnswer, tokens } = openThreads(parts);
   const upstream = createUpstreamClient(USER_AGENT);
   closer.add("upstream", () => upstream.close());
   const now = (): Date => new Date();
@@ -51,6 +51,7 @@ export function openCompletions(
   const refusals = createRefusalCounter({ write: daily.addRefusals, now });
   const serve = {
     ...shared,
+    readAnswer,
     prepareCall: notingRefusals((incoming) => prepareCall(prepare, incoming), refusals.note),
     callUpstream: withMocks(upstream.call, createMockUpstream({ tokens, newId, now })),
     commit: (charge: Charge) => ledger.commit(charge),

@@ -1,4 +1,6 @@
+import { createAnswerReader, type ReadAnswer } from "../completions/answer-reader.ts";
 import { createChatReader, type ReadChat } from "../completions/chat-reader.ts";
+import type { Inspected, InspectJob } from "../completions/inspect-thread.ts";
 import { createTokenCounter, type TokenCounter } from "../completions/tokens/token-counter.ts";
 import { errorFields } from "../lib/log.ts";
 import { Thread } from "../lib/thread.ts";
@@ -17,6 +19,7 @@ const IDLE_MS = 30_000;
 /** The work on requests that would keep the event loop from everybody else. */
 export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
   readChat: ReadChat;
+  readAnswer: ReadAnswer;
   tokens: TokenCounter;
 } {
   const open = <Job, Result>(name: string, module: URL, limits: { maxPending: number; heapMb: number }) => {
@@ -30,14 +33,15 @@ export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
     closer.add(`${name} thread`, () => thread.close());
     return thread;
   };
+  const inspect = open<InspectJob, Inspected>(
+    "inspect",
+    new URL("../completions/inspect-thread.ts", import.meta.url),
+    // How many bodies there may be at once is decided where they are received.
+    { maxPending: Infinity, heapMb: INSPECT_HEAP_MB },
+  );
   return {
-    readChat: createChatReader(
-      open("inspect", new URL("../completions/inspect-thread.ts", import.meta.url), {
-        // How many bodies there may be at once is decided where they are received.
-        maxPending: Infinity,
-        heapMb: INSPECT_HEAP_MB,
-      }),
-    ),
+    readChat: createChatReader(inspect),
+    readAnswer: createAnswerReader(inspect),
     tokens: createTokenCounter({
       thread: open("count", new URL("../completions/tokens/count-thread.ts", import.meta.url), {
         maxPending: MAX_COUNTING,

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { ChatClient } from "../../src/completions/chat-client.ts";
 import { parseChatRequest } from "../../src/completions/chat-request.ts";
+import { inspectAnswer } from "../../src/completions/inspect-answer.ts";
 import type { PreparedCall } from "../../src/completions/prepare-call.ts";
 import { serveChat, type ServeChatDeps } from "../../src/completions/serve-chat.ts";
 import type { UpstreamResponse } from "../../src/completions/upstream.ts";
@@ -65,10 +66,11 @@ function deps(more: Partial<ServeChatDeps> = {}): ServeChatDeps {
     callUpstream: () => Promise.resolve(json(200, WHOLE)),
     commit: () => Promise.resolve({ state: "spooled" }),
     release: (id) => released.push(id),
+    readAnswer: async (body) => inspectAnswer(body, Math.random),
     ratesFor: () => null,
     tokens: {
       estimatePrompt: ({ bytes }) => Promise.resolve(bytes.length),
-      estimateText: (text) => Promise.resolve(text.length),
+      estimateText: (text) => Promise.resolve(typeof text === "string" ? text.length : text.text.length),
     },
     now: () => new Date(),
     ...more,

@@ -9,7 +9,7 @@ export interface TokenCounter {
   readonly estimatePrompt: (request: ChatRequest) => Promise<number>;
   /** No fewer tokens than any vendor's vocabulary makes of it, and no more than it has bytes. */
   readonly boundPrompt: (request: ChatRequest) => Promise<number>;
-  readonly estimateText: (text: string) => Promise<number>;
+  readonly estimateText: (text: string | TextSample) => Promise<number>;
   /** The longest start of the text that has no more tokens than that. */
   readonly cutText: (text: string, maxTokens: number) => Promise<string>;
 }
@@ -68,7 +68,7 @@ export function createTokenCounter({ thread, random }: CounterDeps): TokenCounte
       const unseen = totalBytes - sampledBytes + otherBytes;
       return Math.min(most, Math.ceil(inSample + formatTokens * VOCABULARY_MARGIN) + FORMAT_TOKENS + unseen);
     },
-    estimateText: async (text) => estimate(sampleText(text, random)),
+    estimateText: async (text) => estimate(typeof text === "string" ? sampleText(text, random) : text),
     cutText: async (text, maxTokens) => {
       const length = await run({ text, maxTokens }, text.length, ESTIMATE_TIMEOUT_MS);
       return text.slice(0, length ?? maxTokens * BYTES_PER_TOKEN);
