@@ -51,7 +51,7 @@ test("what has an odd shape generated nothing", () => {
 
 test("of a very long answer only samples are counted", () => {
   const facts = read({ choices: [{ message: { content: "word ".repeat(MAX_COUNTED_BYTES) } }] });
-  expect(facts?.generated).toMatchObject({ sampledBytes: MAX_COUNTED_BYTES });
+  expect(facts?.generated?.sampledBytes).toBe(MAX_COUNTED_BYTES);
 });
 
 test("an answer is read also when the thread is not there", async () => {

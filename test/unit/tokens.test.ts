@@ -175,6 +175,6 @@ test("what was not counted is bounded by its bytes", async () => {
 test("a short text is taken whole, a long one by as much as is counted", () => {
   expect(sampleText("abc", Math.random)).toMatchObject({ text: "abc", sampledBytes: 3, totalBytes: 3 });
   const long = sampleText("x".repeat(5 * MAX_COUNTED_BYTES), Math.random);
-  expect(long).toMatchObject({ sampledBytes: MAX_COUNTED_BYTES, totalBytes: 5 * MAX_COUNTED_BYTES });
+  expect([long.sampledBytes, long.totalBytes]).toEqual([MAX_COUNTED_BYTES, 5 * MAX_COUNTED_BYTES]);
   expect(long.text).toHaveLength(MAX_COUNTED_BYTES);
 });
