@@ -15,6 +15,8 @@ const INSPECT_HEAP_MB = 512;
 
 /** Starting one takes it a second at the most, and a tenth of that where it counts nothing. */
 const IDLE_MS = 30_000;
+/** Far longer than a start and a step take, also on a machine that is very busy. */
+const HANG_MS = 60_000;
 
 /** The work on requests that would keep the event loop from everybody else. */
 export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
@@ -28,6 +30,7 @@ export function openThreads({ closer, log }: Pick<Parts, "closer" | "log">): {
       maxPending: limits.maxPending,
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
       idleMs: IDLE_MS,
+      hangMs: HANG_MS,
       died: (error) => log.error({ thread: name, ...errorFields(error) }, "thread.died"),
     });
     closer.add(`${name} thread`, () => thread.close());

@@ -21,6 +21,8 @@ export interface ThreadOptions {
   readonly resourceLimits: ResourceLimits;
   /** Without a job for so long it is ended, and its memory is free again. */
   readonly idleMs: number;
+  /** With jobs but without a sign of life for so long, its start included, it is taken for hanging. */
+  readonly hangMs: number;
   /** Told each time the thread ends by itself, with what it died of. */
   readonly died?: (error: unknown) => void;
 }
@@ -43,7 +45,6 @@ export interface FromThread<Result> {
 
 interface Pending<Result> {
   readonly size: number;
-  readonly sentAt: number;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: ThreadError) => void;
@@ -61,7 +62,8 @@ export class Thread<Job, Result> {
   #idle: NodeJS.Timeout | null = null;
   #nextId = 1;
   #pendingSize = 0;
-  #heardAt = 0;
+  /** Since when a sign of life is due; null while there is nothing to say. */
+  #silentSince: number | null = null;
   #closed = false;
 
   constructor(options: ThreadOptions) {
@@ -79,7 +81,8 @@ export class Thread<Job, Result> {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const timer = setTimeout(() => this.#giveUp(id), timeoutMs).unref();
-    this.#pending.set(id, { size, sentAt: performance.now(), timer, resolve, reject });
+    this.#pending.set(id, { size, timer, resolve, reject });
+    this.#silentSince ??= performance.now();
     this.#pendingSize += size;
     const message: ToThread<Job> = { id, job };
     worker.postMessage(message, transfer);
@@ -99,8 +102,8 @@ export class Thread<Job, Result> {
     // What started this process says nothing about its threads.
     const worker = new Worker(module, { resourceLimits, execArgv: [] });
     worker.on("message", (message: FromThread<Result>) => {
-      this.#heardAt = performance.now();
       this.#take(message.id)?.resolve(message.result);
+      this.#silentSince = this.#pending.size > 0 ? performance.now() : null;
     });
     const ended = (cause: unknown): void => {
       if (this.#worker !== worker) return;
@@ -120,12 +123,12 @@ export class Thread<Job, Result> {
     if (job === undefined) return;
     job.reject(new ThreadError("timed_out"));
     const worker = this.#worker;
-    if (this.#heardAt >= job.sentAt) {
+    if (this.#silentSince === null || performance.now() - this.#silentSince < this.#options.hangMs) {
       const message: ToThread<Job> = { forget: id };
       worker?.postMessage(message, []);
       return;
     }
-    // Nothing at all has come since: it hangs, and nobody else shall wait for it.
+    // Nobody else shall wait for it.
     this.#options.died?.(new Error("The thread did not answer"));
     this.#drop("died");
     // It is forgotten already: how it ends changes nothing.
@@ -148,6 +151,7 @@ export class Thread<Job, Result> {
     this.#idle = setTimeout(() => {
       const worker = this.#worker;
       this.#worker = null;
+      this.#silentSince = null;
       // It has nothing to lose: how it ends changes nothing.
       worker?.terminate().catch(() => {});
     }, this.#options.idleMs).unref();
@@ -155,6 +159,7 @@ export class Thread<Job, Result> {
 
   #drop(fault: ThreadFault, cause?: unknown): void {
     this.#worker = null;
+    this.#silentSince = null;
     for (const id of this.#pending.keys()) this.#take(id)?.reject(new ThreadError(fault, cause));
   }
 }

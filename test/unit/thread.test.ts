@@ -15,6 +15,7 @@ function start(more: Partial<ThreadOptions> = {}) {
     maxPending: 100,
     resourceLimits: {},
     idleMs: 120_000,
+    hangMs: 120_000,
     died: (error) => deaths.push(error),
     ...more,
   });
@@ -54,7 +55,7 @@ test.each(["throw", "exit"] as const)(
 );
 
 test("a thread that hangs is replaced when its first job's time is over", async () => {
-  const { thread, deaths } = start();
+  const { thread, deaths } = start({ hangMs: 40 });
   await thread.run({ steps: 1 }, options);
   const hanging = thread.run("hang", { ...options, timeoutMs: 50 });
   const behind = thread.run({ steps: 1 }, options);
@@ -113,7 +114,7 @@ test("it keeps no process alive, whatever it does", async () => {
   const code = `
     const { Thread } = await import(${JSON.stringify(new URL("../../src/lib/thread.ts", import.meta.url).href)});
     const module = new URL(${JSON.stringify(MODULE.href)});
-    const thread = new Thread({ module, maxPending: 9, resourceLimits: {}, idleMs: 3_600_000 });
+    const thread = new Thread({ module, maxPending: 9, resourceLimits: {}, idleMs: 3_600_000, hangMs: 3_600_000 });
     const alive = setTimeout(() => {}, 120_000);
     await thread.run({ steps: 1 }, { size: 1, timeoutMs: 120_000 });
     clearTimeout(alive);

@@ -20,7 +20,7 @@ export interface CounterDeps {
 }
 
 /** A call that is not admitted yet waits no longer for its count. */
-const BOUND_TIMEOUT_MS = 5000;
+const BOUND_TIMEOUT_MS = 10_000;
 /** An answered call is charged by it: a better number is worth more time. */
 const ESTIMATE_TIMEOUT_MS = 20_000;
 /** Other vocabularies than the one we count with may need more tokens for the same text. */
