@@ -7,6 +7,7 @@ import { createDeliveryQueue, type DeliveryQueue } from "../queues/delivery-queu
 import { connectRedis } from "../queues/redis.ts";
 import type { Redis } from "ioredis";
 import { connectStore, type Store } from "../store/connect.ts";
+import { keepConnecting } from "../store/keep-connecting.ts";
 
 /** What every process needs; opened in order, closed in reverse. */
 export interface Parts {
@@ -26,7 +27,7 @@ export function openParts(config: Config, log: Log, appName: string): Parts {
   }
   const closer = new Closer(log);
   const store = connectStore({ url: config.mongodbUrl, appName });
-  closer.add("store", () => store.close());
+  closer.add("store", keepConnecting(store, log));
   return { config, log, newId: createIds(), closer, store, redisUrl: config.redisUrl };
 }
 

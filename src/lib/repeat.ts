@@ -48,19 +48,20 @@ export function repeat(
 }
 
 /**
- * Tries the work until it succeeds once; a failure is logged when it is another one than before. Returns a stop
- * function.
+ * Tries the work until it succeeds once; each reason for a failure is logged the first time. Returns a stop function,
+ * which waits for the try in hand.
  */
 export function untilDone(work: () => Promise<void>, log: Log): () => Promise<void> {
   const stopping = new AbortController();
   const run = async (): Promise<void> => {
-    for (let known: string | null = null; !stopping.signal.aborted;) {
+    const known = new Set<string>();
+    while (!stopping.signal.aborted) {
       try {
         return await work();
       } catch (error) {
         const reason = String(error);
-        if (reason !== known) log.warn(errorFields(error), "start.waiting");
-        known = reason;
+        if (!known.has(reason) && !stopping.signal.aborted) log.warn(errorFields(error), "start.waiting");
+        known.add(reason);
         // Rejects at once when told to stop; the loop then sees it.
         await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
       }

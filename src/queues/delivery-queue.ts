@@ -46,6 +46,8 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
     connection,
     prefix: QUEUE_PREFIX,
     defaultJobOptions: JOB_OPTIONS,
+    // A question that is lost with the connection would leave the queue without one for good.
+    skipVersionCheck: true,
   });
   queue.on("error", () => {
     // The connection reports its own state; a failed command rejects where it was called.

@@ -1,5 +1,6 @@
 import { type ClientSession, MongoError, MongoServerError } from "mongodb";
 import type { Collections, Store } from "../store/connect.ts";
+import { isStoreAway } from "../store/store-failure.ts";
 import {
   insertsInto,
   type UpdateOne,
@@ -234,7 +235,7 @@ export function classifyCommitFailure(error: unknown): CommitFailure {
     if (isStoreFull(error)) return "full";
     return CONFLICTS.has(error.code) ? "conflict" : "rejected";
   }
-  if (!(error instanceof MongoError)) return "rejected";
+  if (!(error instanceof MongoError)) return isStoreAway(error) ? "unavailable" : "rejected";
   if (error.code === DUPLICATE_KEY) return "duplicate";
   if (isStoreFull(error)) return "full";
   if (error.hasErrorLabel("UnknownTransactionCommitResult")) return "unavailable";

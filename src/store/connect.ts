@@ -48,7 +48,12 @@ export interface ConnectOptions {
 
 const DEFAULT_DATABASE = "spendhook";
 const SELECTION_TIMEOUT_MS = 5000;
-const CONNECT_TIMEOUT_MS = 5000;
+/**
+ * How long a connection may take, and an answer of the store to "are you there?". One that was lost without a word
+ * is given up after so long, so that a store which is back is found within five seconds.
+ */
+const CONNECT_TIMEOUT_MS = 4000;
+const HEARTBEAT_MS = 2000;
 /** Longer than any statement of ours; a store that hangs past it is treated as gone. */
 const SOCKET_TIMEOUT_MS = 30_000;
 /** So that a statement ends, whatever the others do with their connections. */
@@ -58,8 +63,8 @@ const POOL_TIMEOUT_MS = 20_000;
 const watched: object = { connectionType: WatchedConnection };
 
 /**
- * Opens the store with acknowledged majority writes. It connects on first use, so a process can start
- * before its store does.
+ * Opens the store with acknowledged majority writes. It connects on first use. When that fails the driver never tries
+ * again by itself: a process that must find a store which comes later calls `keepConnecting`, too.
  */
 export function connectStore(options: ConnectOptions): Store {
   const client = new MongoClient(options.url, {
@@ -71,6 +76,7 @@ export function connectStore(options: ConnectOptions): Store {
     readConcern: { level: "majority" },
     serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    heartbeatFrequencyMS: HEARTBEAT_MS,
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     waitQueueTimeoutMS: POOL_TIMEOUT_MS,
     maxPoolSize: 32,

@@ -1,4 +1,9 @@
-import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from "mongodb";
+import {
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+} from "mongodb";
 import { DeadlineError } from "../lib/deadline.ts";
 
 /**
@@ -7,10 +12,17 @@ import { DeadlineError } from "../lib/deadline.ts";
  */
 export function isStoreAway(error: unknown): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  if (error instanceof MongoTopologyClosedError || isNameUnknown(error)) return true;
   return (
     error instanceof MongoServerError &&
     (error.hasErrorLabel("TransientTransactionError") || error.hasErrorLabel("RetryableWriteError"))
   );
+}
+
+/** A mongodb+srv name is looked up before there is anything of the driver's: its failure comes as the system gave it. */
+function isNameUnknown(error: unknown): boolean {
+  if (!(error instanceof Error) || !("syscall" in error)) return false;
+  return error.syscall === "querySrv" || error.syscall === "queryTxt";
 }
 
 /** True where trying again later may help: the store is away, or did not answer in time. */
