@@ -5,6 +5,8 @@ import { errorFields } from "./lib/log.ts";
 import { releaseMemoryWhenIdle } from "./release-memory.ts";
 import { runProcess } from "./run-process.ts";
 
+/** Long enough for a load balancer that asks for readiness every two seconds. */
+const LEAVE_MS = 5000;
 const DRAIN_MS = 30_000;
 
 await runProcess({
@@ -20,8 +22,11 @@ await runProcess({
     log.info({ address, port }, "proxy.listening");
     process.send?.({ listening: port });
     return async () => {
+      const begun = performance.now();
+      proxy.startLeaving();
+      await serving.leave(LEAVE_MS);
       proxy.startDraining();
-      await serving.drain(DRAIN_MS);
+      await serving.drain(DRAIN_MS - (performance.now() - begun));
       await proxy.close();
     };
   },

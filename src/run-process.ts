@@ -95,18 +95,31 @@ export const USAGE = `Options:
 Environment: PORT, HOST, MASTER_KEY, MONGODB_URL, REDIS_URL, WEBHOOK_URL, WEBHOOK_SECRET, DATA_DIR,
 LOG_LEVEL and more; README.md explains each. Every variable also works as NAME_FILE.`;
 
-/** Aborts when the process is told to stop; being told twice means now. */
+/** One word to stop can come as two: a terminal tells the whole group, and npm passes on what it has got. */
+const SAME_WORD_MS = 1500;
+
+/** Aborts when the process is told to stop; being told again, a while later, means now. */
 function stopSignal(log: Log): AbortSignal {
   const told = new AbortController();
+  let toldAt = 0;
   const tell = (reason: string): void => {
-    if (told.signal.aborted) process.exit(130);
+    if (told.signal.aborted) {
+      if (performance.now() - toldAt > SAME_WORD_MS) process.exit(130);
+      return;
+    }
+    toldAt = performance.now();
     log.info({ reason }, "process.stopping");
     told.abort();
   };
   process.on("SIGTERM", () => tell("SIGTERM"));
   process.on("SIGINT", () => tell("SIGINT"));
-  // Started by the supervisor: without it nobody would stop or restart this process.
-  if (process.send !== undefined) process.on("disconnect", () => tell("supervisor gone"));
+  // Started by the supervisor: without it nobody would stop or restart this process. One that stops already goes on
+  // to drain: a supervisor that is killed says nothing about the calls.
+  if (process.send !== undefined) {
+    process.on("disconnect", () => {
+      if (!told.signal.aborted) tell("supervisor gone");
+    });
+  }
   return told.signal;
 }
 

@@ -7,6 +7,7 @@ import { EXIT_CANNOT_START, exitWith, runProcess } from "./run-process.ts";
 import { beginAnew } from "./supervisor/begin-anew.ts";
 import { keepRunning, type Running } from "./supervisor/keep-running.ts";
 import { startNodeChild } from "./supervisor/node-child.ts";
+import { type ProcessRecord, takeOver } from "./supervisor/predecessor.ts";
 import { redisService, type Service, storeService } from "./supervisor/services.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -21,11 +22,13 @@ await runProcess({
   },
   start: async (config, log, told) => {
     const stops: (() => Promise<void>)[] = [];
+    let record: ProcessRecord | null = null;
     const stop = async (): Promise<void> => {
       // What was started last is stopped first: the proxy drains while its store still runs.
       for (const stopOne of stops.reverse()) await stopOne();
       stops.length = 0;
       removeRunFile(config);
+      record?.remove();
     };
     const keep = async (name: string, start: () => Promise<Running>): Promise<void> => {
       // Told to stop in the middle of the start: what runs is stopped, the rest never begins.
@@ -37,7 +40,9 @@ await runProcess({
       stops.push(await keepRunning({ name, start, log, fatalExitCodes, onFatal }));
     };
     try {
-      await startAll(config, log, keep);
+      mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+      record = await takeOver({ dataDir: config.dataDir, limitMs: CHILD_STOP_MS, say: sayLine, told });
+      await startAll(config, log, { keep, note: record.note });
     } catch (error) {
       if (told.aborted) return stop;
       log.error(errorFields(error), "supervisor.start_failed");
@@ -49,15 +54,19 @@ await runProcess({
   },
 });
 
-type Keep = (name: string, start: () => Promise<Running>) => Promise<void>;
+interface Supervision {
+  readonly keep: (name: string, start: () => Promise<Running>) => Promise<void>;
+  readonly note: ProcessRecord["note"];
+}
 
-async function startAll(config: Config, log: Log, keep: Keep): Promise<void> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+async function startAll(config: Config, log: Log, { keep, note }: Supervision): Promise<void> {
+  const noteAs = (name: string) => (pid: number) => note(name, pid);
   const begin = async (service: Service): Promise<Service> => {
     await keep(service.name, service.start);
     return service;
   };
-  const store = config.mongodbUrl === null ? await begin(await storeService(config.dataDir, log)) : null;
+  const store =
+    config.mongodbUrl === null ? await begin(await storeService(config.dataDir, log, noteAs("store"))) : null;
   const redis = config.redisUrl === null ? await begin(await redisService(config.dataDir, log)) : null;
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -66,25 +75,25 @@ async function startAll(config: Config, log: Log, keep: Keep): Promise<void> {
     ...(store !== null && { MONGODB_URL: store.url, SPENDHOOK_EMBEDDED: "1" }),
     ...(redis !== null && { REDIS_URL: redis.url }),
   };
-  const child = (file: string, ready?: Parameters<typeof startNodeChild>[0]["ready"]) => () =>
-    startNodeChild({
-      file: path.join(ROOT, file),
-      args: [],
-      env,
-      stopMs: CHILD_STOP_MS,
-      ...(ready !== undefined && { ready }),
-    });
-  await keep("webhooks", child("workers/webhooks.ts"));
-  await keep("maintenance", child("workers/maintenance.ts"));
+  const child = (name: string, file: string, ready?: Parameters<typeof startNodeChild>[0]["ready"]) =>
+    keep(name, () =>
+      startNodeChild({
+        file: path.join(ROOT, file),
+        args: [],
+        env,
+        stopMs: CHILD_STOP_MS,
+        spawned: noteAs(name),
+        ...(ready !== undefined && { ready }),
+      }),
+    );
+  await child("webhooks", "workers/webhooks.ts");
+  await child("maintenance", "workers/maintenance.ts");
   let port = config.port;
-  await keep(
-    "proxy",
-    child("src/main.ts", async (process) => {
-      port = await listening(process);
-      // With PORT=0 the first start decides; a restarted proxy must be found where it was.
-      env["PORT"] = String(port);
-    }),
-  );
+  await child("proxy", "src/main.ts", async (process) => {
+    port = await listening(process);
+    // With PORT=0 the first start decides; a restarted proxy must be found where it was.
+    env["PORT"] = String(port);
+  });
   writeRunFile(config, { port, mongodbUrl: store?.url ?? null, redisUrl: redis?.url ?? null });
   announce(config, port, store);
 }
@@ -138,5 +147,9 @@ function announce(config: Config, port: number, store: Service | null): void {
       "  WARNING: the operator key is the default, sk-1234. Set MASTER_KEY before anyone else can reach this port.",
     );
   }
-  process.stderr.write(`${lines.join("\n")}\n\n`);
+  sayLine(`${lines.join("\n")}\n`);
+}
+
+function sayLine(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

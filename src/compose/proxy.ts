@@ -34,7 +34,9 @@ const FIRST_REDIS_MS = 3000;
 
 export interface Proxy {
   readonly app: AppDeps;
-  /** Refuses readiness from now on; requests in flight go on. */
+  /** Refuses readiness from now on; calls are served. */
+  startLeaving(): void;
+  /** Refuses readiness and calls from now on; those in flight go on. */
   startDraining(): void;
   /** After the last request: waits until all charges are durable, then closes every connection. */
   close(): Promise<void>;
@@ -62,15 +64,14 @@ export function composeProxy(config: Config, log: Log): Proxy {
     isPrepared,
     announce: queue.announce,
   });
-  let draining = false;
-  const isDraining = (): boolean => draining;
+  const stop = { isLeaving: false, isDraining: false };
   return {
     app: {
       log,
       newId,
       ...openKeyChecks(config),
       maxBodyBytes: config.maxBodyBytes,
-      isDraining,
+      isDraining: () => stop.isDraining,
       isStoreUnavailable,
       isStoreFull,
       startedAt: new Date(),
@@ -81,7 +82,7 @@ export function composeProxy(config: Config, log: Log): Proxy {
       ...openDashboard(parts, { limits, daily, live }),
       checkReadiness: createReadinessCheck({
         isPrepared,
-        isDraining,
+        isDraining: () => stop.isLeaving,
         spool: () => ledger.spoolState,
         pingStore: () => store.ping(READY_PING_MS),
         pingQueue: () => redis.ping(),
@@ -99,11 +100,25 @@ export function composeProxy(config: Config, log: Log): Proxy {
         },
       }),
     },
-    startDraining: () => {
-      draining = true;
-      live.end();
-    },
+    ...stopping(stop, live),
     close: () => closer.close(),
+  };
+}
+
+function stopping(
+  stop: { isLeaving: boolean; isDraining: boolean },
+  live: ReturnType<typeof openLive>,
+): Pick<Proxy, "startLeaving" | "startDraining"> {
+  const startLeaving = (): void => {
+    stop.isLeaving = true;
+    live.end();
+  };
+  return {
+    startLeaving,
+    startDraining: () => {
+      startLeaving();
+      stop.isDraining = true;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -45,7 +46,8 @@ export interface LaunchOptions {
 /**
  * Spawns the first of the commands that exists; null when none does. The child leads its own session:
  * Ctrl-C in the terminal reaches only the supervisor, which drains its own processes before it stops
- * this one. A child outlives a parent that was killed; `readRecord` is how the next start finds it.
+ * this one. A child outlives a parent that was killed until its `guard` ends it; `readRecord` is how that, and the
+ * next start, find it.
  */
 export async function launch(options: LaunchOptions): Promise<Child | null> {
   for (const command of options.commands) {
@@ -158,13 +160,23 @@ export async function removeRecord(file: string, pid: number): Promise<void> {
   if ((await readRecord(file))?.pid === pid) await rm(file, { force: true });
 }
 
-/** True while a process with this id exists, whoever it belongs to. */
+/** True while a process with this id runs, whoever it belongs to. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !hasEnded(pid);
   } catch (error) {
     return isCode(error, "EPERM");
+  }
+}
+
+/** A process that has ended keeps its id until its parent has asked how: for good, where that never does. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // No such file on this system, or none any more: the signal had the word.
+    return false;
   }
 }
 
@@ -176,6 +188,24 @@ export interface Predecessor {
   isOurs: () => Promise<boolean>;
   shutDown: () => Promise<unknown>;
   isGone: () => Promise<boolean>;
+}
+
+/** A drain and what follows it; a client that stays longer is none of ours. */
+const CLIENTS_LEAVE_MS = 60_000;
+
+/**
+ * Waits until the server of this record has no clients any more, or for a minute. False when there is nothing left
+ * to end: it is gone, or a later start has made its own record.
+ */
+export async function isLeft(
+  recordFile: string,
+  hasClients: (port: number) => Promise<boolean>,
+): Promise<boolean> {
+  const record = await readRecord(recordFile);
+  if (record === null || isAlive(record.owner)) return false;
+  await holdsWithin(CLIENTS_LEAVE_MS, async () => !isAlive(record.pid) || !(await hasClients(record.port)));
+  const now = await readRecord(recordFile);
+  return now?.pid === record.pid && now.owner === record.owner && isAlive(record.pid);
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   freePort,
   holdsWithin,
   isAlive,
+  isLeft,
   launch,
   readRecord,
   removeRecord,
@@ -16,6 +17,7 @@ import {
   type EmbeddedServer,
   type LineLog,
 } from "./child.ts";
+import { guard } from "./guard.ts";
 import { isTooOld } from "../lib/mongodb-version.ts";
 
 const REPLICA_SET = "rs0";
@@ -63,7 +65,8 @@ export function configForPort(current: ReplicaSetConfig, port: number): ReplicaS
 
 /**
  * Starts `mongod` as a replica set of one on `dataDir/mongo` and resolves once it is primary. Initiating
- * is idempotent. Takes over from a killed parent and refuses a folder in use, as `startRedis` does.
+ * is idempotent. Ends with this process, takes over from a killed one and refuses a folder in use, as `startRedis`
+ * does.
  */
 export async function startMongod(options: MongodOptions): Promise<EmbeddedServer> {
   const folder = await serviceFolder(options.dataDir, "mongo");
@@ -73,12 +76,16 @@ export async function startMongod(options: MongodOptions): Promise<EmbeddedServe
   const args = mongodArguments({ folder, port });
   const child = await launch({ commands: ["mongod"], args, log: options.log });
   if (child === null) throw new Error("mongod is not on PATH");
+  let endGuard = (): void => {};
   const close = async () => {
+    endGuard();
     await child.stop();
     await removeRecord(recordFile, child.pid);
   };
   try {
     await writeRecord(recordFile, { pid: child.pid, port, owner: process.pid });
+    endGuard = guard("mongod", options.dataDir);
+    child.process.once("exit", endGuard);
     await becomePrimary(child, port);
   } catch (error) {
     await close();
@@ -142,6 +149,23 @@ async function retireStale(folder: string, recordFile: string, log: LineLog | un
     isGone: async () => !isAlive(record.pid) || (await folderServedAt(record.port)) !== folder,
   };
   await retire(previous, log);
+}
+
+/** Shuts down the mongod that a killed process left on this folder, when the last of our processes has gone. */
+export async function endLeftMongod(dataDir: string): Promise<void> {
+  const folder = await serviceFolder(dataDir, "mongo");
+  const recordFile = join(folder, "mongod.pid");
+  const hasClients = async (port: number): Promise<boolean> => {
+    const ours = [
+      { $currentOp: { allUsers: true, idleConnections: true } },
+      { $match: { appName: /^spendhook-/ } },
+      { $limit: 1 },
+    ];
+    // What does not answer has nobody it could answer.
+    const found = await withAdmin(port, (admin) => admin.aggregate(ours).toArray()).catch(() => []);
+    return found.length > 0;
+  };
+  if (await isLeft(recordFile, hasClients)) await retireStale(folder, recordFile, undefined);
 }
 
 /** The data folder of the mongod at this port; null when none answers. */

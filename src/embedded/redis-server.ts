@@ -7,6 +7,7 @@ import {
   freePort,
   isAlive,
   isCode,
+  isLeft,
   launch,
   readRecord,
   removeRecord,
@@ -17,6 +18,7 @@ import {
   type EmbeddedServer,
   type LineLog,
 } from "./child.ts";
+import { guard } from "./guard.ts";
 
 const COMMANDS = ["redis-server", "valkey-server"];
 const READY_DEADLINE_MS = 10_000;
@@ -49,7 +51,8 @@ export interface RedisOptions {
  * and has its data loaded. Acknowledged writes survive a kill of the process; the last second of them
  * may be lost with the machine (appendfsync everysec), which is all that a queue of ids needs.
  *
- * A server that a killed parent left on the same folder is shut down first. Throws when no server is
+ * It ends with this process, also when that is killed, once its last client has gone. One that is left on the same
+ * folder all the same is shut down first. Throws when no server is
  * installed, when a live process uses the folder, and when the server does not come up in ten seconds,
  * with the last lines of its output.
  */
@@ -95,15 +98,20 @@ async function tryStart(
     log: options.log,
   });
   if (child === null) throw new Error(MISSING);
+  let endGuard = (): void => {};
   try {
-    // Before it is ready: were we killed now, the next start must find this process.
+    // Before it is ready: were we killed now, the guard and the next start must find this process.
     await writeRecord(recordFile, { pid: child.pid, port, owner: process.pid });
+    endGuard = guard("redis", options.dataDir);
+    child.process.once("exit", endGuard);
+    if (child.hasExited()) endGuard();
     const problem = await becomeReady(child, port);
     if (problem !== null) {
       await removeRecord(recordFile, child.pid);
       return `${problem}\n${child.tail()}`;
     }
   } catch (error) {
+    endGuard();
     await child.stop();
     throw error;
   }
@@ -112,6 +120,7 @@ async function tryStart(
     pid: child.pid,
     process: child.process,
     async close() {
+      endGuard();
       await child.stop();
       await removeRecord(recordFile, child.pid);
     },
@@ -152,6 +161,18 @@ async function retireStale(folder: string, recordFile: string, log: LineLog | un
     isGone: async () => !isAlive(record.pid) || (await folderServedAt(port).catch(() => folder)) !== folder,
   };
   await retire(previous, log);
+}
+
+/** Shuts down the redis that a killed process left on this folder, when its last client has gone. */
+export async function endLeftRedis(dataDir: string): Promise<void> {
+  const folder = await serviceFolder(dataDir, "redis");
+  const recordFile = join(folder, "redis.pid");
+  const hasClients = async (port: number): Promise<boolean> => {
+    // One line for each connection, ours among them. What does not answer has nobody it could answer.
+    const list = await ask(port, ["CLIENT LIST"]).catch(() => "");
+    return (list.match(/^id=/gm) ?? []).length > 1;
+  };
+  if (await isLeft(recordFile, hasClients)) await retireStale(folder, recordFile, undefined);
 }
 
 /** The data folder of the redis at this port; null when nobody listens there. */

@@ -13,9 +13,12 @@ Prints {"ready":true,"url":"…"} on one line when it listens.
   --host H             loopback address to listen on, 127.0.0.1 by default
   --socket PATH        listen on a Unix socket instead
   --in-use FILE        where it is noted that there is data, DIR/in-use by default
-  --exit-with-parent   stop when standard input closes
+  --exit-with-parent   stop when standard input has closed and the last client has gone, a minute later at most
   --help               show this text
 `;
+
+/** A drain and what follows it; a client that stays longer is none of ours. */
+const CLIENTS_LEAVE_MS = 60_000;
 
 /** Null when only help was asked for. */
 function readOptions(): (StoreOptions & { exitWithParent: boolean }) | null {
@@ -60,7 +63,10 @@ function stopOn(store: RunningStore, exitWithParent: boolean): void {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  if (exitWithParent) process.stdin.on("end", stop).on("error", stop).on("close", stop).resume();
+  if (!exitWithParent) return;
+  // The processes that the parent has left have calls to finish.
+  const stopSoon = (): void => void store.left(CLIENTS_LEAVE_MS).then(stop);
+  process.stdin.on("end", stopSoon).on("error", stopSoon).resume();
 }
 
 function fail(error: unknown): never {

@@ -10,8 +10,9 @@ const IDLE_MS = 10_000;
  * first of those that never made a request: nobody keeps others out by connecting and doing nothing.
  */
 export class Connections {
-  readonly all: ReadonlySet<Socket>;
-  readonly #all = new Set<Socket>();
+  /** When each was opened. */
+  readonly all: ReadonlyMap<Socket, number>;
+  readonly #all = new Map<Socket, number>();
   /** Oldest first. */
   readonly #unused = new Set<Socket>();
   /** Since when, longest first. */
@@ -26,7 +27,7 @@ export class Connections {
   }
 
   add(socket: Socket): void {
-    this.#all.add(socket);
+    this.#all.set(socket, this.#nowMs());
     this.#unused.add(socket);
     socket.once("close", () => {
       this.#all.delete(socket);

@@ -20,6 +20,10 @@ const FEWEST_CONNECTIONS = 4096;
 /** Longer than the idle time-out of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const IDLE_POLL_MS = 25;
+/** When nobody has called for so long, nobody sends calls here any more. */
+const QUIET_MS = 1000;
+/** A connection so new may have its first request on the way. */
+const FIRST_REQUEST_MS = 1000;
 /** After its client is cut off, a call still has its charge to record. */
 const SETTLE_MS = 5000;
 
@@ -27,6 +31,11 @@ const SETTLE_MS = 5000;
 export interface Serving {
   readonly address: string;
   readonly port: number;
+  /**
+   * Serves on while calls keep coming, for so long at most: a load balancer that has read in our readiness that we
+   * leave sends none. Each answer now ends its connection, so that nobody is left to send on one that closes.
+   */
+  leave(limitMs: number): Promise<void>;
   /**
    * Answers on until the requests in flight are handled, so that readiness can say 503, then stops
    * listening. At the deadline clients that are still connected are cut off. Resolves when all requests have been handled.
@@ -63,8 +72,13 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_MS,
   });
+  let leaving = false;
+  let lastCallAt = -Infinity;
   server.on("request", (request, response) => {
     connections.busy(request.socket);
+    if (leaving) response.shouldKeepAlive = false;
+    // A balancer goes on to ask how we are, also when it sends nobody any more.
+    if (request.url?.startsWith("/health/") !== true) lastCallAt = performance.now();
     const handled = handle(request, response).finally(() => {
       inFlight.delete(handled);
       connections.idle(request.socket);
@@ -78,6 +92,12 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
   return {
     address,
     port,
+    leave: async (limitMs) => {
+      leaving = true;
+      const end = performance.now() + limitMs;
+      const quietAt = (): number => Math.min(end, lastCallAt + QUIET_MS);
+      while (quietAt() > performance.now()) await delay(quietAt() - performance.now());
+    },
     drain: (deadlineMs) => drain({ server, close, inFlight, sockets: connections.all }, deadlineMs),
   };
 }
@@ -92,7 +112,8 @@ interface Open {
   readonly server: Server;
   readonly close: () => Promise<void>;
   readonly inFlight: ReadonlySet<Promise<void>>;
-  readonly sockets: ReadonlySet<Socket>;
+  /** When each was opened. */
+  readonly sockets: ReadonlyMap<Socket, number>;
 }
 
 async function drain({ server, close, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
@@ -104,7 +125,10 @@ async function drain({ server, close, inFlight, sockets }: Open, deadlineMs: num
   const idle = setInterval(() => {
     server.closeIdleConnections();
     // Opened ahead of need and never used: Node does not count these as idle.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    const before = performance.now() - FIRST_REQUEST_MS;
+    for (const [socket, openedAt] of sockets) {
+      if (socket.bytesRead === 0 && openedAt < before) socket.destroy();
+    }
   }, IDLE_POLL_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), Math.max(0, deadline - performance.now()));
   await closed;

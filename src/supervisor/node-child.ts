@@ -9,13 +9,16 @@ export interface NodeChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How long it may take to end by itself. */
   readonly stopMs: number;
+  /** Told at once of each process that is started. */
+  readonly spawned?: (pid: number) => void;
   /** Resolves when the child is of use; default at once. */
   readonly ready?: (child: ChildProcess) => Promise<void>;
 }
 
 /**
  * Starts one of our own processes with this Node. Its log goes to our output; the IPC channel tells it
- * when we are gone. It gets a session of its own, so that Ctrl-C reaches it only through us.
+ * when we are gone. It gets a session of its own, so that Ctrl-C reaches it only through us: also the second one,
+ * on which we end at once, and which tells it the same.
  */
 export async function startNodeChild(options: NodeChildOptions): Promise<Running> {
   const child = spawn(process.execPath, [options.file, ...options.args], {
@@ -24,8 +27,14 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   await once(child, "spawn");
+  options.spawned?.(child.pid ?? 0);
+  const tellAgain = (): void => void child.kill("SIGTERM");
+  process.on("exit", tellAgain);
   const exited = new Promise<number | null>((resolve) => {
-    child.once("exit", (code) => resolve(code));
+    child.once("exit", (code) => {
+      process.off("exit", tellAgain);
+      resolve(code);
+    });
   });
   const running = { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, options.stopMs) };
   await options.ready?.(child);

@@ -29,9 +29,14 @@ const STORE_PROCESS = path.join(import.meta.dirname, "..", "embedded", "store-pr
 
 /**
  * The store where no MONGODB_URL is set: where data is already, else a `mongod` on PATH, else the embedded one.
- * Throws ConfigError for data of a mongod when there is none to read it.
+ * Throws ConfigError for data of a mongod when there is none to read it. `spawned` is told of each process of the
+ * embedded one; a mongod keeps a record of its own.
  */
-export async function storeService(dataDir: string, log: Log): Promise<Service> {
+export async function storeService(
+  dataDir: string,
+  log: Log,
+  spawned: (pid: number) => void = () => {},
+): Promise<Service> {
   const port = await freePort(LOOPBACK);
   if (chooseStore(dataDir) === "mongod") {
     return {
@@ -47,7 +52,7 @@ export async function storeService(dataDir: string, log: Log): Promise<Service> 
   return {
     name: "store",
     url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
-    start: () => startWhenFree(() => startStore(dataDir, port, log)),
+    start: () => startWhenFree(() => startStore({ dataDir, port, log, spawned })),
   };
 }
 
@@ -112,7 +117,17 @@ async function startWhenFree(start: () => Promise<Running>): Promise<Running> {
 }
 
 /** Resolves when the store accepts connections; rejects with its own words when it cannot. */
-async function startStore(dataDir: string, port: number, log: Log): Promise<Running> {
+async function startStore({
+  dataDir,
+  port,
+  log,
+  spawned,
+}: {
+  dataDir: string;
+  port: number;
+  log: Log;
+  spawned: (pid: number) => void;
+}): Promise<Running> {
   const where = ["--data-dir", path.join(dataDir, "store"), "--in-use", inUseFile(dataDir, "store")];
   const child = spawn(
     process.execPath,
@@ -121,6 +136,7 @@ async function startStore(dataDir: string, port: number, log: Log): Promise<Runn
     { detached: true, stdio: ["pipe", "pipe", "pipe"] },
   );
   await once(child, "spawn");
+  spawned(child.pid ?? 0);
   const exited = new Promise<number | null>((resolve) => {
     child.once("exit", (code) => resolve(code));
   });

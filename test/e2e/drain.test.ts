@@ -1,9 +1,11 @@
 import { beforeEach, expect, test } from "vitest";
+import { freePort, LOOPBACK } from "../../src/embedded/child.ts";
 import { expectDelivered, expectVerified } from "../support/accounts.ts";
 import { type FakeUpstream, openStream, sendChunk, sendDelta, wireUsage } from "../support/fake-upstream.ts";
 import { readLedger } from "../support/ledger-rows.ts";
 import type { Receiver } from "../support/receiver.ts";
 import { startScene } from "../support/scene.ts";
+import { isRunning, signalProcess } from "../support/process-tree.ts";
 import type { Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -19,7 +21,9 @@ let open: () => void;
 beforeEach(async () => {
   const gate = Promise.withResolvers<void>();
   open = gate.resolve;
-  const scene = await startScene(["stream", "whole"], { env: { LOG_LEVEL: "info" } });
+  const scene = await startScene(["stream", "whole"], {
+    env: { LOG_LEVEL: "info", PORT: String(await freePort(LOOPBACK)) },
+  });
   ({ upstream, receiver, stack } = scene);
   upstream.on("stream", async (exchange) => {
     openStream(exchange);
@@ -56,6 +60,10 @@ async function openedStream(): Promise<{ rest: () => Promise<string>; leave: () 
   };
 }
 
+function isDraining(): boolean {
+  return /"process":"proxy".*"process\.stopping"/.test(stack.output);
+}
+
 /** SIGTERM; resolves when the proxy has begun to drain. */
 async function beginStop(): Promise<{ ended: () => Promise<unknown> }> {
   let end: unknown;
@@ -63,7 +71,7 @@ async function beginStop(): Promise<{ ended: () => Promise<unknown> }> {
     end = result;
     return result;
   });
-  await waitUntil("the proxy to drain", () => /"process":"proxy".*"process\.stopping"/.test(stack.output));
+  await waitUntil("the proxy to drain", isDraining);
   return {
     ended: async () => {
       await waitUntil("the end of the service", () => end, PATIENCE_MS).catch(async (error: unknown) => {
@@ -153,4 +161,90 @@ test("a caller who leaves while it drains is charged as the upstream counts", as
   expect(await readLedger(stack.mongodbUrl)).toMatchObject([
     { customerId: "ada", estimated: false, usage: { promptTokens: 11, completionTokens: 2 } },
   ]);
+});
+
+// Setup     a stream in the middle of its answer.
+// Timeline  the stop is told twice at once, as by a terminal or a service manager that tells the whole group, and by
+//           npm, which passes on what it has got; the upstream goes on.
+// Proves    that is one word: the reader gets the whole stream, and the end is clean.
+test.for<[NodeJS.Signals, NodeJS.Signals]>([
+  ["SIGTERM", "SIGTERM"],
+  ["SIGINT", "SIGINT"],
+  ["SIGINT", "SIGTERM"],
+])("%s and %s at once are one stop", async (signals) => {
+  const stream = await openedStream();
+  for (const signal of signals) await stack.kill("supervisor", signal);
+  await waitUntil("the proxy to drain", isDraining);
+  open();
+
+  expect(await stream.rest()).toMatch(/last\..*\[DONE\]\n\n$/s);
+  expect(await stack.ended()).toEqual({ code: 0, signal: null });
+});
+
+// Timeline  the stop is told again and again while the stream is still going on.
+// Proves    who is not patient is obeyed, by all processes, and can start again.
+test("who tells the stop again, a while later, means now", async () => {
+  const stream = await openedStream();
+  const started = stack.processes();
+  let end: unknown;
+  void stack.ended().then((result) => {
+    end = result;
+  });
+  await waitUntil("the end", async () => {
+    signalProcess(started[0]?.pid ?? 0, "SIGTERM");
+    return end;
+  });
+
+  expect(end).toEqual({ code: 130, signal: null });
+  await expect(stream.rest()).rejects.toThrow("terminated");
+  await waitUntil("the end of every process", () => !started.some(({ pid }) => isRunning(pid)));
+  await stack.restart();
+  await expectVerified(stack.dataDir);
+});
+
+// Setup     a stream in the middle of its answer.
+// Timeline  kill -9 of the supervisor; a start at once, at the same port; then the upstream goes on.
+// Proves    the start says what it waits for, and then serves; the reader has the whole stream, the ledger its exact
+//           charge, which takes a store that stays until its last client has gone.
+test("a start after kill -9 of the supervisor waits for the proxy that still drains", async () => {
+  const stream = await openedStream();
+  const left = stack.processes();
+  const proxy = await stack.pidOf("proxy");
+  await stack.kill("supervisor", "SIGKILL");
+  const again = stack.restart();
+  again.catch(() => {});
+  await waitUntil("a word of the new start", () =>
+    stack.output.includes(`waiting for the proxy process of an earlier start (process ${proxy})`),
+  );
+  open();
+
+  expect(await stream.rest()).toMatch(/last\..*\[DONE\]\n\n$/s);
+  await again;
+  expect((await stack.chat({ model: "whole", ...CALL })).status).toBe(200);
+  await waitUntil("the end of all that was left", () => !left.some(({ pid }) => isRunning(pid)));
+  const rows = await readLedger(stack.mongodbUrl, { customerId: "ada" });
+  expect(rows).toHaveLength(2);
+  expect(rows.every(({ estimated }) => !estimated)).toBe(true);
+  await expectDelivered({ stack, receiver }, rows);
+  await expectVerified(stack.dataDir);
+});
+
+// Timeline  kill -9 of the supervisor, and nobody starts it again; the upstream goes on.
+// Proves    nothing outlives it but what drains: store and Redis stay for that, and then end as well.
+test("nothing is left of a service whose supervisor was killed, once its calls have ended", async () => {
+  const stream = await openedStream();
+  const left = stack.processes();
+  await stack.kill("supervisor", "SIGKILL");
+  await waitUntil("the proxy to drain", isDraining);
+  open();
+
+  expect(await stream.rest()).toMatch(/last\..*\[DONE\]\n\n$/s);
+  await waitUntil("the end of every process", () => {
+    const running = left.filter(({ pid }) => isRunning(pid));
+    if (running.length > 0) throw new Error(running.map(({ command }) => command).join(", "));
+    return true;
+  });
+  await expectVerified(stack.dataDir);
+  await stack.restart();
+  expect(await readLedger(stack.mongodbUrl)).toMatchObject([{ customerId: "ada", estimated: false }]);
 });

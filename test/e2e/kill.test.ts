@@ -114,7 +114,7 @@ describe("kill -9 of one process under load", () => {
     await stack.ended();
     await load.stop();
     await stack.restart();
-    for (const { pid } of children) expect(isRunning(pid)).toBe(false);
+    await waitUntil("the end of all that it had started", () => !children.some(({ pid }) => isRunning(pid)));
     load.start();
     await more(50);
     await settle();

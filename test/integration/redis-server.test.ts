@@ -10,6 +10,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { holdsWithin, isAlive, type EmbeddedServer } from "../../src/embedded/child.ts";
 import { startRedis, type RedisOptions } from "../../src/embedded/redis-server.ts";
 import { openTestRedis } from "../support/test-redis.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "spendhook redis-"));
@@ -106,6 +107,20 @@ test("the next start shuts down the redis of a parent that was killed, and keeps
   expect(lines).toContain(
     `shutting down redis-server (process ${left.redis}), left by process ${left.owner}`,
   );
+});
+
+test("redis ends after its killed parent, when its last client has gone, and keeps its data", async () => {
+  const dataDir = await temporaryFolder();
+  const left = await startInAnotherProcess(dataDir);
+  const client = connectTo(left);
+  await client.set("kept", "yes");
+  process.kill(left.owner, "SIGKILL");
+  await ends(left.owner);
+  expect(await client.get("kept")).toBe("yes");
+  client.disconnect();
+  await waitUntil("the end of redis", () => !isAlive(left.redis));
+
+  expect(await connectTo(await start({ dataDir })).get("kept")).toBe("yes");
 });
 
 test("a folder that a live process uses is refused, and its redis goes on", async () => {

@@ -17,14 +17,15 @@ interface Usage {
 /** One call; rejects unless the whole answer came: all of its body, or its stream up to `[DONE]`. */
 export async function payingCall(
   stack: Stack,
-  call: { model: string; customerId: string; stream: boolean },
+  call: { model: string; customerId: string; stream: boolean; baseUrl?: string },
 ): Promise<Paid> {
-  const answer = await stack.chat({
+  const body = {
     model: call.model,
     user: call.customerId,
     messages: [{ role: "user", content: "How is it?" }],
     ...(call.stream && { stream: true, stream_options: { include_usage: true } }),
-  });
+  };
+  const answer = await stack.chat(body, {}, call.baseUrl);
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`The call was answered ${answer.status}: ${text}`);
   const usage = call.stream ? streamUsage(text) : (JSON.parse(text) as { usage: Usage }).usage;
@@ -48,20 +49,29 @@ function streamUsage(text: string): Usage {
 const PAUSE_MS = 50;
 const PAUSE_AFTER_FAILURE_MS = 100;
 
+interface Shape {
+  readonly model: string;
+  readonly clients: number;
+  readonly customers: readonly string[];
+}
+
 /** Clients that call again and again, each its own customer by turns, and keep their receipts. */
 export class Load {
   /** Every call that was answered in full, over all starts. */
   readonly paid: Paid[] = [];
   readonly failures: string[] = [];
   readonly #stack: Stack;
-  readonly #shape: { model: string; clients: number; customers: readonly string[] };
+  readonly #shape: Shape;
+  readonly #baseUrl: string | undefined;
   #running = false;
   #clients: Promise<void>[] = [];
   #calls = 0;
 
-  constructor(stack: Stack, shape: { model: string; clients: number; customers: readonly string[] }) {
+  /** At the stack's own proxy, unless the URL of another way to it is given. */
+  constructor(stack: Stack, shape: Shape, baseUrl?: string) {
     this.#stack = stack;
     this.#shape = shape;
+    this.#baseUrl = baseUrl;
   }
 
   start(): void {
@@ -81,7 +91,9 @@ export class Load {
       const turn = this.#calls++;
       const customerId = customers[turn % customers.length] ?? "";
       try {
-        this.paid.push(await payingCall(this.#stack, { model, customerId, stream: turn % 3 === 0 }));
+        const call = { model, customerId, stream: turn % 3 === 0 };
+        const way = this.#baseUrl === undefined ? {} : { baseUrl: this.#baseUrl };
+        this.paid.push(await payingCall(this.#stack, { ...call, ...way }));
         await delay(PAUSE_MS);
       } catch (error) {
         this.failures.push(String(error));

@@ -196,16 +196,14 @@ export class Stack {
 
   /** A request with the operator's key. */
   fetch(pathname: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (!headers.has("authorization")) headers.set("authorization", `Bearer ${MASTER_KEY}`);
-    return fetch(`${this.baseUrl}${pathname}`, { ...init, headers });
+    return fetchAsOperator(`${this.baseUrl}${pathname}`, init);
   }
 
   /** POST /v1/chat/completions with the operator's key. */
-  chat(body: object | string, init: RequestInit = {}): Promise<Response> {
+  chat(body: object | string, init: RequestInit = {}, baseUrl = this.baseUrl): Promise<Response> {
     const headers = new Headers(init.headers);
     headers.set("content-type", "application/json");
-    return this.fetch("/v1/chat/completions", {
+    return fetchAsOperator(`${baseUrl}/v1/chat/completions`, {
       ...init,
       method: "POST",
       headers,
@@ -219,6 +217,12 @@ export class Stack {
     if (answer.status !== 200) throw new Error(`/customer/info answered ${answer.status}`);
     return (await answer.json()) as { spend: number; lifetime_spend: number; sequence: number };
   }
+}
+
+function fetchAsOperator(url: string, init: RequestInit): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (!headers.has("authorization")) headers.set("authorization", `Bearer ${MASTER_KEY}`);
+  return fetch(url, { ...init, headers });
 }
 
 /** `npm run verify` on a data folder, in a process of its own. */

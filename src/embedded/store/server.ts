@@ -29,6 +29,8 @@ export interface RunningStore {
   readonly url: string;
   /** 0 on a Unix socket. */
   readonly port: number;
+  /** Resolves when no client is connected, or after so long. */
+  left(limitMs: number): Promise<void>;
   /** Ends connections, finishes what was answered and releases the directory. */
   close(): Promise<void>;
 }
@@ -70,7 +72,19 @@ export async function startStore(options: StoreOptions): Promise<RunningStore> {
     await closed;
     storage.close();
   };
-  return { ...addressOf(server, host, socketPath), close };
+  const left = (limitMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const over = setTimeout(resolve, limitMs);
+      const look = (): void => {
+        if (sockets.size > 0) return;
+        clearTimeout(over);
+        resolve();
+      };
+      for (const socket of sockets) socket.once("close", look);
+      server.on("connection", (socket) => socket.once("close", look));
+      look();
+    });
+  return { ...addressOf(server, host, socketPath), left, close };
 }
 
 function isLoopback(host: string): boolean {

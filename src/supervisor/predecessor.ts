@@ -1,0 +1,114 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+
+/** A process, told apart from a later one of the same id by when it was started. */
+const identity = z.object({ pid: z.int().positive(), startedAt: z.string() });
+const recorded = z.object({ supervisor: identity, children: z.record(z.string(), identity) });
+type Identity = z.infer<typeof identity>;
+
+/** The names under which the supervisor keeps its processes. The store ends only after the others. */
+const STORE = "store";
+
+const POLL_MS = 50;
+/** An embedded store that nobody needs any more is told to end, and then made to. */
+const STORE_ENDS_MS = 10_000;
+
+/** Which processes run for a supervisor, for the one that follows should it be killed. */
+export interface ProcessRecord {
+  /** Remembers a process, in place of an earlier one of its name. */
+  readonly note: (name: string, pid: number) => void;
+  /** When all of them have ended. */
+  readonly remove: () => void;
+}
+
+export interface TakeOver {
+  readonly dataDir: string;
+  /** How long the processes of an earlier supervisor may take to finish; then they are ended by force. */
+  readonly limitMs: number;
+  /** Hears, once for each process, what is waited for. */
+  readonly say: (line: string) => void;
+  readonly told: AbortSignal;
+}
+
+/**
+ * Waits until what a killed supervisor has left on this data folder has finished its calls and ended, and begins a
+ * record of our own. The processes of a supervisor that runs are left alone, with its record. Rejects when told to
+ * stop meanwhile.
+ */
+export async function takeOver({ dataDir, limitMs, say, told }: TakeOver): Promise<ProcessRecord> {
+  const file = path.join(dataDir, "processes.json");
+  const left = readRecord(file);
+  if (left !== null && runs(left.supervisor)) return { note: () => {}, remove: () => {} };
+  const { [STORE]: store, ...others } = left?.children ?? {};
+  const deadline = performance.now() + limitMs;
+  for (const [name, child] of Object.entries(others)) {
+    if (runs(child)) {
+      say(`waiting for the ${name} process of an earlier start (process ${child.pid}) to finish its calls`);
+    }
+    await ends(child, Math.max(0, deadline - performance.now()), told);
+  }
+  if (store !== undefined && runs(store)) {
+    process.kill(store.pid, "SIGTERM");
+    await ends(store, STORE_ENDS_MS, told);
+  }
+  return beginRecord(file);
+}
+
+function beginRecord(file: string): ProcessRecord {
+  const children: Record<string, Identity> = {};
+  const supervisor = { pid: process.pid, startedAt: startOf(process.pid) ?? "" };
+  return {
+    note: (name, pid) => {
+      children[name] = { pid, startedAt: startOf(pid) ?? "" };
+      // As a whole or not at all, whenever we are killed.
+      writeFileSync(`${file}.new`, JSON.stringify({ supervisor, children }), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    },
+    remove: () => rmSync(file, { force: true }),
+  };
+}
+
+function readRecord(file: string): z.infer<typeof recorded> | null {
+  try {
+    return recorded.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    // There is none, or none of ours: nobody to wait for.
+    return null;
+  }
+}
+
+/** Resolves when the process has ended; ends it by force when the time is over. */
+async function ends(child: Identity, limitMs: number, told: AbortSignal): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  for (let forced = false; runs(child);) {
+    told.throwIfAborted();
+    if (!forced && performance.now() > deadline) {
+      process.kill(child.pid, "SIGKILL");
+      forced = true;
+    }
+    await delay(POLL_MS);
+  }
+}
+
+function runs({ pid, startedAt }: Identity): boolean {
+  const known = startOf(pid);
+  return known !== null && known === startedAt;
+}
+
+/** When the process with this id was started, in words that no later one of its id shares; null when there is none. */
+function startOf(pid: number): string | null {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    // The second field is the program's name, in brackets, and may have any character in it.
+    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    return state === "Z" || state === "X" ? null : `${boot} ${fields[18] ?? ""}`;
+  } catch (error) {
+    if (process.platform === "linux" && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    const { stdout } = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], { encoding: "utf8" });
+    const [stat, ...started] = (stdout ?? "").trim().split(/\s+/);
+    return stat === undefined || stat === "" || stat.startsWith("Z") ? null : started.join(" ");
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { expectChargedOnce, expectDelivered } from "../support/accounts.ts";
+import { Balancer } from "../support/balancer.ts";
+import { LateAddress } from "../support/late-address.ts";
+import { Load } from "../support/load.ts";
+import { NodeProcess } from "../support/node-process.ts";
+import { startScene } from "../support/scene.ts";
+import { MASTER_KEY, SECRETS_KEY } from "../support/stack.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const CLIENTS = 16;
+const CUSTOMERS = Array.from({ length: 8 }, (_, index) => `customer-${index}`);
+
+// Setup     two proxies, each by itself, on one store and Redis, behind a load balancer that asks for readiness and
+//           never sends a call twice; clients that call without pause, every third call streamed.
+// Timeline  one proxy is told to stop, ends, is started again and is ready; then the other, likewise.
+// Proves    no caller notices, and each call is charged once and told.
+test("a rolling restart of two proxies behind one load balancer loses no call", async () => {
+  const scene = await startScene(["steady"]);
+  const { stack, receiver } = scene;
+  const closers: (() => unknown)[] = [() => scene.dispose()];
+  try {
+    const start = (port: number): NodeProcess => {
+      const folder = mkdtempSync(path.join(stack.dataDir, "proxy-"));
+      const started = NodeProcess.start("src/main.ts", {
+        PORT: String(port),
+        DATA_DIR: folder,
+        CONFIG_FILE_PATH: stack.configFile,
+        MASTER_KEY,
+        SECRETS_KEY,
+        MONGODB_URL: stack.mongodbUrl,
+        REDIS_URL: stack.redisUrl,
+        WEBHOOK_URL: receiver.url,
+        WEBHOOK_SECRET: String(receiver.secret),
+        WEBHOOK_ALLOW_PRIVATE: "true",
+      });
+      closers.push(async () => {
+        await started.stop("SIGKILL");
+        rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      });
+      return started;
+    };
+    const ports = [(await LateAddress.reserve()).port, (await LateAddress.reserve()).port];
+    const proxies = ports.map((port) => ({ port, process: start(port) }));
+    for (const { process } of proxies) await process.listening();
+    const balancer = await Balancer.start(ports);
+    closers.push(() => balancer.close());
+    const ready = (port: number): Promise<boolean> =>
+      waitUntil(`calls to the proxy at ${port}`, () => balancer.sendsTo(port));
+    for (const port of ports) await ready(port);
+
+    const load = new Load(stack, { model: "steady", clients: CLIENTS, customers: CUSTOMERS }, balancer.url);
+    closers.push(() => load.stop());
+    const more = async (calls: number): Promise<void> => {
+      const enough = load.paid.length + calls;
+      await waitUntil(`${calls} more calls`, () => load.paid.length >= enough);
+    };
+    load.start();
+    await more(100);
+    for (const proxy of proxies) {
+      expect(await proxy.process.stop()).toEqual({ code: 0, signal: null });
+      await more(50);
+      proxy.process = start(proxy.port);
+      await proxy.process.listening();
+      await ready(proxy.port);
+      await more(50);
+    }
+    await load.stop();
+
+    expect(load.failures).toEqual([]);
+    const rows = await expectChargedOnce(stack, load.paid);
+    expect(rows).toHaveLength(load.paid.length);
+    await expectDelivered({ stack, receiver }, rows);
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+});
