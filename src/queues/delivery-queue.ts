@@ -55,6 +55,7 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
   let waiting: NewDelivery[] = [];
   let away = false;
   let later = 0;
+  let flushing: Promise<void> = Promise.resolve();
 
   const add = async (jobs: readonly NamedJob[]): Promise<void> => {
     await queue.addBulk([...jobs]);
@@ -91,9 +92,13 @@ export function createDeliveryQueue(connection: Redis, log: Log): DeliveryQueue 
     announce: (deliveries) => {
       const room = Math.max(0, MAX_WAITING - waiting.length);
       waiting.push(...deliveries.slice(0, room).map(({ _id, endpointId }) => ({ _id, endpointId })));
-      if (!away && waiting.length > 0) void flush();
+      if (!away && waiting.length > 0) flushing = flush();
     },
-    close: () => queue.close(),
+    close: async () => {
+      // What was announced last would be found only when its claim has lapsed.
+      if (connection.status === "ready") await flushing;
+      await queue.close();
+    },
   };
 }
 
