@@ -51,8 +51,8 @@ async function checkSpool({ stack, second }: World): Promise<Kept> {
 
 function filesOf(folder: string): string[] {
   try {
-    // What a kill left half-written was never acknowledged.
-    return readdirSync(folder).filter((name) => !name.endsWith(".partial"));
+    // Waiting, refused or set aside; what a kill left half-written was never acknowledged, and the reserve is no charge.
+    return readdirSync(folder).filter((name) => name.endsWith(".ndjson"));
   } catch {
     // Nothing was ever spooled.
     return [];
