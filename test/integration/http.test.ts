@@ -16,6 +16,7 @@ import { isStoreFull, isStoreUnavailable } from "../../src/store/store-failure.t
 import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
 import { endpointJson } from "../../src/webhooks/endpoint-json.ts";
 import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
+import { DEPLOYMENT } from "../support/deployments.ts";
 
 const lines: { fields: object; message: string }[] = [];
 const record = (fields: object, message: string): void => {
@@ -36,30 +37,7 @@ let ready = true;
 let draining = false;
 let behind = false;
 
-const catalog = createModelCatalog(
-  [
-    {
-      id: "d",
-      modelName: "m",
-      provider: "openai",
-      upstreamModel: "u",
-      apiBase: "http://x",
-      apiKey: null,
-      apiVersion: null,
-      organization: null,
-      mockResponse: null,
-      refusedFields: [],
-      region: null,
-      accessGroups: [],
-      maxOutputTokens: null,
-      timeoutMs: 1,
-      idleTimeoutMs: 1,
-      priceList: null,
-      prices: {},
-    },
-  ],
-  Math.random,
-);
+const catalog = createModelCatalog([DEPLOYMENT], Math.random);
 
 /** What the driver says of a store that nobody listens for. */
 async function unreachable(): Promise<void> {

@@ -6,31 +6,13 @@ import type { PreparedCall } from "../../src/completions/prepare-call.ts";
 import { serveChat, type ServeChatDeps } from "../../src/completions/serve-chat.ts";
 import type { UpstreamResponse } from "../../src/completions/upstream.ts";
 import { AppError } from "../../src/errors.ts";
+import { DEPLOYMENT } from "../support/deployments.ts";
 
 const BODY = { model: "m", messages: [{ role: "user", content: "hi" }], user: "ada" };
 const request = parseChatRequest(Buffer.from(JSON.stringify(BODY)));
 const incoming = { requestId: "req_1", keyHash: "k", headers: {}, request };
-const deployment = {
-  id: "d",
-  modelName: "m",
-  provider: "openai",
-  upstreamModel: "u",
-  apiBase: "http://x",
-  apiKey: null,
-  apiVersion: null,
-  organization: null,
-  mockResponse: null,
-  refusedFields: [],
-  region: null,
-  accessGroups: [],
-  maxOutputTokens: null,
-  timeoutMs: 1,
-  idleTimeoutMs: 1,
-  priceList: null,
-  prices: {},
-};
 const prepared: PreparedCall = {
-  call: { requestId: "req_1", keyHash: "k", customerId: "ada", request, model: "m", deployment },
+  call: { requestId: "req_1", keyHash: "k", customerId: "ada", request, model: "m", deployment: DEPLOYMENT },
   cappedTokens: null,
   remainingNano: null,
   terms: null,
