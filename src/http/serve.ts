@@ -24,6 +24,8 @@ const IDLE_POLL_MS = 25;
 const QUIET_MS = 1000;
 /** A connection so new may have its first request on the way. */
 const FIRST_REQUEST_MS = 1000;
+/** In this time a request follows its connection. */
+const LAST_REQUEST_MS = 500;
 /** After its client is cut off, a call still has its charge to record. */
 const SETTLE_MS = 5000;
 
@@ -33,12 +35,14 @@ export interface Serving {
   readonly port: number;
   /**
    * Serves on while calls keep coming, for so long at most: a load balancer that has read in our readiness that we
-   * leave sends none. Each answer now ends its connection, so that nobody is left to send on one that closes.
+   * leave sends none. Each answer now ends its connection, so that nobody is left to send on one that closes. Where
+   * calls still come at the end it stops listening: a balancer that asks nobody takes the next of its servers when a
+   * connection is refused, and passes on a 503.
    */
   leave(limitMs: number): Promise<void>;
   /**
    * Answers on until the requests in flight are handled, so that readiness can say 503, then stops
-   * listening. At the deadline clients that are still connected are cut off. Resolves when all requests have been handled.
+   * listening, unless it has before. At the deadline clients that are still connected are cut off. Resolves when all requests have been handled.
    */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -89,16 +93,23 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
   server.on("connection", (socket) => connections.add(socket));
   server.once("close", () => clearInterval(trimming));
   const { address, port, close } = await listen(server, options);
+  let closed: Promise<void> | null = null;
+  const stopListening = (): Promise<void> => (closed ??= close());
   return {
     address,
     port,
     leave: async (limitMs) => {
       leaving = true;
       const end = performance.now() + limitMs;
-      const quietAt = (): number => Math.min(end, lastCallAt + QUIET_MS);
-      while (quietAt() > performance.now()) await delay(quietAt() - performance.now());
+      const quietAt = (): number => lastCallAt + QUIET_MS;
+      const waitUntil = (): number => Math.min(end, quietAt());
+      while (waitUntil() > performance.now()) await delay(waitUntil() - performance.now());
+      if (quietAt() <= performance.now()) return;
+      void stopListening();
+      // Who was let in before has its request on the way.
+      await delay(LAST_REQUEST_MS);
     },
-    drain: (deadlineMs) => drain({ server, close, inFlight, sockets: connections.all }, deadlineMs),
+    drain: (deadlineMs) => drain({ server, stopListening, inFlight, sockets: connections.all }, deadlineMs),
   };
 }
 
@@ -110,17 +121,18 @@ function cutOffLater(request: IncomingMessage): void {
 
 interface Open {
   readonly server: Server;
-  readonly close: () => Promise<void>;
+  /** Resolves when its last connection has ended. */
+  readonly stopListening: () => Promise<void>;
   readonly inFlight: ReadonlySet<Promise<void>>;
   /** When each was opened. */
   readonly sockets: ReadonlyMap<Socket, number>;
 }
 
-async function drain({ server, close, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
+async function drain({ server, stopListening, inFlight, sockets }: Open, deadlineMs: number): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   // Those that are in flight now: what arrives from here on is refused at once, and must not prolong it.
   await Promise.race([Promise.all(inFlight), delay(deadlineMs)]);
-  const closed = close();
+  const closed = stopListening();
   // Handled is not yet sent: the last answers leave, then their connections, kept open by the client, end.
   const idle = setInterval(() => {
     server.closeIdleConnections();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { expectChargedOnce, expectDelivered } from "../support/accounts.ts";
-import { Balancer } from "../support/balancer.ts";
+import { Balancer, type BalancerOptions } from "../support/balancer.ts";
 import { LateAddress } from "../support/late-address.ts";
 import { Load } from "../support/load.ts";
 import { NodeProcess } from "../support/node-process.ts";
@@ -13,11 +13,16 @@ import { waitUntil } from "../support/wait-until.ts";
 const CLIENTS = 16;
 const CUSTOMERS = Array.from({ length: 8 }, (_, index) => `customer-${index}`);
 
-// Setup     two proxies, each by itself, on one store and Redis, behind a load balancer that asks for readiness and
+const BALANCERS: [string, BalancerOptions][] = [
+  ["a load balancer that asks for readiness", { asks: true }],
+  ["one that asks nobody", { asks: false }],
+];
+
+// Setup     two proxies, each by itself, on one store and Redis, behind a load balancer that
 //           never sends a call twice; clients that call without pause, every third call streamed.
 // Timeline  one proxy is told to stop, ends, is started again and is ready; then the other, likewise.
 // Proves    no caller notices, and each call is charged once and told.
-test("a rolling restart of two proxies behind one load balancer loses no call", async () => {
+test.for(BALANCERS)("a rolling restart of two proxies behind %s loses no call", async ([, options]) => {
   const scene = await startScene(["steady"]);
   const { stack, receiver } = scene;
   // What a worker had in hand is waited for less where an attempt may take less.
@@ -48,10 +53,13 @@ test("a rolling restart of two proxies behind one load balancer loses no call", 
     const ports = [(await LateAddress.reserve()).port, (await LateAddress.reserve()).port];
     const proxies = ports.map((port) => ({ port, process: start(port) }));
     for (const { process } of proxies) await process.listening();
-    const balancer = await Balancer.start(ports);
+    const balancer = await Balancer.start(ports, options);
     closers.push(() => balancer.close());
-    const ready = (port: number): Promise<boolean> =>
-      waitUntil(`calls to the proxy at ${port}`, () => balancer.sendsTo(port));
+    const ready = async (port: number): Promise<void> => {
+      const isReady = async () => (await fetch(`http://127.0.0.1:${port}/health/readiness`)).ok;
+      await waitUntil(`readiness of the proxy at ${port}`, isReady);
+      await waitUntil(`calls to the proxy at ${port}`, () => balancer.sendsTo(port));
+    };
     for (const port of ports) await ready(port);
 
     const load = new Load(stack, { model: "steady", clients: CLIENTS, customers: CUSTOMERS }, balancer.url);

@@ -17,35 +17,41 @@ interface Target {
 
 const CHECK_MS = 100;
 
+export interface BalancerOptions {
+  /** It asks each proxy for readiness, and keeps connections open; else it does neither, as nginx by itself. */
+  readonly asks: boolean;
+}
+
 /**
- * A load balancer as operators run one in front of proxies: it asks each for readiness, sends calls by turns to those
- * that are ready, and keeps connections open. A call that has been sent is never sent again: it may have been paid
- * for. Only where nobody listens does it try the next.
+ * A load balancer as operators run one in front of proxies: it sends calls by turns, to those that it takes for ready.
+ * A call that has been sent is never sent again: it may have been paid for. Only where nobody listens does it try the
+ * next.
  */
 export class Balancer {
   readonly #server: Server;
   readonly #targets: Target[];
-  readonly #checks: NodeJS.Timeout;
+  readonly #checks: NodeJS.Timeout | undefined;
   #turn = 0;
 
-  private constructor(server: Server, ports: readonly number[]) {
+  private constructor(server: Server, ports: readonly number[], { asks }: BalancerOptions) {
     this.#server = server;
     this.#targets = ports.map((port) => ({
       port,
-      agent: new Agent({ keepAlive: true, maxSockets: 64 }),
+      agent: new Agent({ keepAlive: asks, maxSockets: 64 }),
       isReady: true,
     }));
     server.on("request", (incoming, outgoing) => this.#pass(incoming, outgoing));
+    if (!asks) return;
     this.#checks = setInterval(() => {
       for (const target of this.#targets) this.#check(target);
     }, CHECK_MS);
   }
 
-  static async start(ports: readonly number[]): Promise<Balancer> {
+  static async start(ports: readonly number[], options: BalancerOptions): Promise<Balancer> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new Balancer(server, ports);
+    return new Balancer(server, ports, options);
   }
 
   get url(): string {
