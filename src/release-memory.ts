@@ -8,7 +8,7 @@ const GROWTH = { factor: 1.1, bytes: 8 * 1024 * 1024 } as const;
 /** After 10 s without a call, and again when the connections have ended that were kept for a next one. */
 const AT_CHECKS = new Set([2, 9]);
 
-type Collect = (options: { type: "major" }) => void;
+type Collect = (options: { type: "major"; flavor: "last-resort" }) => void;
 
 export interface ReleaseOptions {
   /** True while nothing is in hand that a short pause would delay. */
@@ -32,7 +32,8 @@ export function releaseMemoryWhenIdle({ isIdle, log }: ReleaseOptions): void {
     const beforeBytes = process.memoryUsage.rss();
     if (leastBytes < Infinity && beforeBytes < leastBytes * GROWTH.factor + GROWTH.bytes) return;
     const startedAt = performance.now();
-    collect({ type: "major" });
+    // Any other kind keeps the emptied pages for what may come.
+    collect({ type: "major", flavor: "last-resort" });
     const afterBytes = process.memoryUsage.rss();
     leastBytes = Math.min(leastBytes, afterBytes);
     const durationMs = Math.round(performance.now() - startedAt);

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MongoClient } from "mongodb";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppDeps, createApp } from "../../src/app.ts";
 import { parseChatRequest } from "../../src/completions/chat-request.ts";
 import { createModelCatalog } from "../../src/completions/model-catalog.ts";
@@ -35,7 +35,6 @@ const unused = (): never => {
 };
 let ready = true;
 let draining = false;
-let behind = false;
 
 const catalog = createModelCatalog([DEPLOYMENT], Math.random);
 
@@ -55,7 +54,7 @@ const deps: AppDeps = {
   newId: createIds(),
   masterKeyHash: hashApiKey("sk-test"),
   maxBodyBytes: 1000,
-  callGate: new Gate({ ...BOUNDS, isBehind: () => behind }),
+  callGate: new Gate(BOUNDS),
   managementGate: new Gate(BOUNDS),
   isDraining: () => draining,
   isStoreUnavailable,
@@ -315,31 +314,6 @@ test("a compressed body is refused by name", async () => {
     body: "x",
   });
   expect(answer.status).toBe(415);
-});
-
-describe("when there is more to do than the process can", () => {
-  const refused = {
-    message: "This process has more to do than it can; please try again",
-    type: "service_unavailable",
-    param: null,
-    code: "503",
-  };
-  beforeEach(() => {
-    behind = true;
-    return () => (behind = false);
-  });
-
-  test("a call is refused as something to be tried again, and nothing else is", async () => {
-    const { status, headers, json } = await call("POST", "/v1/chat/completions", {
-      headers: KEY,
-      body: chat({ user: "ada" }),
-    });
-    expect([status, headers.get("retry-after"), headers.get("x-should-retry")]).toEqual([503, "1", "true"]);
-    expect(json).toEqual({ error: refused });
-    for (const path of ["/health/liveliness", "/v1/models", "/customer/info?end_user_id=ada"]) {
-      expect((await call("GET", path)).status).toBe(200);
-    }
-  });
 });
 
 test("an answer tells its cost and the customer's spend as exact decimals", async () => {
