@@ -25,7 +25,10 @@ LABEL org.opencontainers.image.title="spendhook" \
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=4000 \
-    DATA_DIR=/data
+    DATA_DIR=/data \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 # Everything below /app stays root's: the process can read its code, not change it.
 COPY --from=dependencies /app/node_modules ./node_modules

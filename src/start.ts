@@ -6,6 +6,7 @@ import { errorFields, type Log } from "./lib/log.ts";
 import { EXIT_CANNOT_START, exitWith, runProcess } from "./run-process.ts";
 import { beginAnew } from "./supervisor/begin-anew.ts";
 import { keepRunning, type Running } from "./supervisor/keep-running.ts";
+import { MALLOC_ENVIRONMENT } from "./supervisor/malloc-environment.ts";
 import { startNodeChild } from "./supervisor/node-child.ts";
 import { type ProcessRecord, takeOver } from "./supervisor/predecessor.ts";
 import { redisService, type Service, storeService } from "./supervisor/services.ts";
@@ -69,6 +70,7 @@ async function startAll(config: Config, log: Log, { keep, note }: Supervision): 
     config.mongodbUrl === null ? await begin(await storeService(config.dataDir, log, noteAs("store"))) : null;
   const redis = config.redisUrl === null ? await begin(await redisService(config.dataDir, log)) : null;
   const env: NodeJS.ProcessEnv = {
+    ...MALLOC_ENVIRONMENT,
     ...process.env,
     DATA_DIR: config.dataDir,
     ...(config.configPath !== null && { CONFIG_FILE_PATH: config.configPath }),

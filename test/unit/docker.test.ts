@@ -11,6 +11,7 @@ import { ValidationSeverity, validate } from "dockerfile-utils";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { VARIABLES } from "../../src/config/environment.ts";
+import { MALLOC_ENVIRONMENT } from "../../src/supervisor/malloc-environment.ts";
 
 interface Service {
   image?: string;
@@ -253,4 +254,10 @@ test("the build context holds what the Dockerfile copies and nothing else", () =
     .filter((line) => line !== "" && !line.startsWith("#"));
   expect(rules[0]).toBe("*");
   expect(rules.slice(1).sort()).toEqual([...new Set(copied)].map((path) => `!${path}`).sort());
+});
+
+test("the image sets what the supervisor sets, so that freed memory goes back to the system", () => {
+  for (const [name, value] of Object.entries(MALLOC_ENVIRONMENT)) {
+    expect(read("Dockerfile")).toContain(`${name}=${value}`);
+  }
 });
