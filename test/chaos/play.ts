@@ -45,10 +45,10 @@ const HEALED_MS = 120_000;
  */
 export async function playChaos({ seed, rounds, tell }: ChaosPlan): Promise<ChaosResult> {
   const world = await startWorld();
+  const witness = new Witness();
+  const clients = new Clients(world, witness, seed);
   try {
-    const witness = new Witness();
     const faults = new Faults(world, witness);
-    const clients = new Clients(world, witness, seed);
     const startedAt = performance.now();
     const plan = planRounds(seed, rounds);
     for (const [index, steps] of plan.entries()) {
@@ -74,6 +74,8 @@ export async function playChaos({ seed, rounds, tell }: ChaosPlan): Promise<Chao
     const promises = [...watched(witness), ...(await checkAll(world, witness)), await checkEnd(world)];
     return { promises, calls: witness.ended, faults: plan.flat().length };
   } finally {
+    // In the middle of a round that could not be played to its end, too.
+    await clients.stop();
     await world.dispose();
   }
 }
