@@ -160,6 +160,15 @@ export async function removeRecord(file: string, pid: number): Promise<void> {
   if ((await readRecord(file))?.pid === pid) await rm(file, { force: true });
 }
 
+/** Sends a signal; a process that has ended meanwhile needs none. */
+export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isCode(error, "ESRCH")) throw error;
+  }
+}
+
 /** True while a process with this id runs, whoever it belongs to. */
 export function isAlive(pid: number): boolean {
   try {
@@ -224,7 +233,7 @@ export async function retire(previous: Predecessor, log: LineLog = () => {}): Pr
   log(`shutting down ${name} (process ${record.pid}), left by process ${record.owner}`);
   await previous.shutDown();
   if (await holdsWithin(STOP_DEADLINE_MS, previous.isGone)) return;
-  process.kill(record.pid, "SIGKILL");
+  signalIfThere(record.pid, "SIGKILL");
   if (!(await holdsWithin(STOP_DEADLINE_MS, previous.isGone))) {
     throw new Error(`${name} (process ${record.pid}) could not be ended; its data folder is still in use`);
   }

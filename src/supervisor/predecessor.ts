@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { signalIfThere } from "../embedded/child.ts";
 
 /** A process, told apart from a later one of the same id by when it was started. */
 const identity = z.object({ pid: z.int().positive(), startedAt: z.string() });
@@ -51,7 +52,7 @@ export async function takeOver({ dataDir, limitMs, say, told }: TakeOver): Promi
     await ends(child, Math.max(0, deadline - performance.now()), told);
   }
   if (store !== undefined && runs(store)) {
-    process.kill(store.pid, "SIGTERM");
+    signalIfThere(store.pid, "SIGTERM");
     await ends(store, STORE_ENDS_MS, told);
   }
   return beginRecord(file);
@@ -86,7 +87,7 @@ async function ends(child: Identity, limitMs: number, told: AbortSignal): Promis
   for (let forced = false; runs(child);) {
     told.throwIfAborted();
     if (!forced && performance.now() > deadline) {
-      process.kill(child.pid, "SIGKILL");
+      signalIfThere(child.pid, "SIGKILL");
       forced = true;
     }
     await delay(POLL_MS);
