@@ -42,7 +42,9 @@ await runProcess({
     };
     try {
       mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-      record = await takeOver({ dataDir: config.dataDir, limitMs: CHILD_STOP_MS, say: sayLine, told });
+      const unwritten = (error: unknown): void => log.warn(errorFields(error), "supervisor.record_unwritten");
+      const limitMs = CHILD_STOP_MS;
+      record = await takeOver({ dataDir: config.dataDir, limitMs, say: sayLine, unwritten, told });
       await startAll(config, log, { keep, note: record.note });
     } catch (error) {
       if (told.aborted) return stop;

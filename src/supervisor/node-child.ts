@@ -27,7 +27,6 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   await once(child, "spawn");
-  options.spawned?.(child.pid ?? 0);
   const tellAgain = (): void => void child.kill("SIGTERM");
   process.on("exit", tellAgain);
   const exited = new Promise<number | null>((resolve) => {
@@ -37,7 +36,14 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
     });
   });
   const running = { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, options.stopMs) };
-  await options.ready?.(child);
+  try {
+    options.spawned?.(running.pid);
+    await options.ready?.(child);
+  } catch (error) {
+    // Nobody would own it, and another one is started in its place.
+    await running.stop();
+    throw error;
+  }
   return running;
 }
 

@@ -14,14 +14,18 @@ type Identity = z.infer<typeof identity>;
 const STORE = "store";
 
 const POLL_MS = 50;
+const WRITE_AGAIN_MS = 1000;
 /** An embedded store that nobody needs any more is told to end, and then made to. */
 const STORE_ENDS_MS = 10_000;
 
 /** Which processes run for a supervisor, for the one that follows should it be killed. */
 export interface ProcessRecord {
-  /** Remembers a process, in place of an earlier one of its name. */
+  /**
+   * Remembers a process, in place of an earlier one of its name. Never throws: what cannot be written now, on a full
+   * disk or beside the record of another supervisor that runs, is written later.
+   */
   readonly note: (name: string, pid: number) => void;
-  /** When all of them have ended. */
+  /** When all of them have ended. The record of another supervisor stays. */
   readonly remove: () => void;
 }
 
@@ -31,6 +35,8 @@ export interface TakeOver {
   readonly limitMs: number;
   /** Hears, once for each process, what is waited for. */
   readonly say: (line: string) => void;
+  /** Hears, once for each time it begins, that the record cannot be written. */
+  readonly unwritten: (error: unknown) => void;
   readonly told: AbortSignal;
 }
 
@@ -39,10 +45,10 @@ export interface TakeOver {
  * record of our own. The processes of a supervisor that runs are left alone, with its record. Rejects when told to
  * stop meanwhile.
  */
-export async function takeOver({ dataDir, limitMs, say, told }: TakeOver): Promise<ProcessRecord> {
+export async function takeOver({ dataDir, limitMs, say, unwritten, told }: TakeOver): Promise<ProcessRecord> {
   const file = path.join(dataDir, "processes.json");
   const left = readRecord(file);
-  if (left !== null && runs(left.supervisor)) return { note: () => {}, remove: () => {} };
+  if (left !== null && runs(left.supervisor)) return beginRecord(file, unwritten);
   const { [STORE]: store, ...others } = left?.children ?? {};
   const deadline = performance.now() + limitMs;
   for (const [name, child] of Object.entries(others)) {
@@ -55,21 +61,55 @@ export async function takeOver({ dataDir, limitMs, say, told }: TakeOver): Promi
     signalIfThere(store.pid, "SIGTERM");
     await ends(store, STORE_ENDS_MS, told);
   }
-  return beginRecord(file);
+  return beginRecord(file, unwritten);
 }
 
-function beginRecord(file: string): ProcessRecord {
+function beginRecord(file: string, unwritten: TakeOver["unwritten"]): ProcessRecord {
   const children: Record<string, Identity> = {};
   const supervisor = { pid: process.pid, startedAt: startOf(process.pid) ?? "" };
+  const draft = `${file}.${process.pid}`;
+  let again: NodeJS.Timeout | undefined;
+  let isTold = false;
+  const isOurs = (found: Identity): boolean =>
+    found.pid === supervisor.pid && found.startedAt === supervisor.startedAt;
+  const write = (): void => {
+    clearTimeout(again);
+    const found = readRecord(file)?.supervisor;
+    try {
+      // One of two that started at once ends soon; the other one's word is then free to be written.
+      if (found === undefined || isOurs(found) || !runs(found)) {
+        // As a whole or not at all, whenever we are killed.
+        writeFileSync(draft, JSON.stringify({ supervisor, children }), { mode: 0o600 });
+        renameSync(draft, file);
+        isTold = false;
+        return;
+      }
+    } catch (error) {
+      remove(draft);
+      if (!isTold) unwritten(error);
+      isTold = true;
+    }
+    again = setTimeout(write, WRITE_AGAIN_MS).unref();
+  };
   return {
     note: (name, pid) => {
       children[name] = { pid, startedAt: startOf(pid) ?? "" };
-      // As a whole or not at all, whenever we are killed.
-      writeFileSync(`${file}.new`, JSON.stringify({ supervisor, children }), { mode: 0o600 });
-      renameSync(`${file}.new`, file);
+      write();
     },
-    remove: () => rmSync(file, { force: true }),
+    remove: () => {
+      clearTimeout(again);
+      const found = readRecord(file)?.supervisor;
+      if (found !== undefined && isOurs(found)) remove(file);
+    },
   };
+}
+
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // A disk that takes no writes. It names processes that the next start finds ended.
+  }
 }
 
 function readRecord(file: string): z.infer<typeof recorded> | null {

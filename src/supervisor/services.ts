@@ -136,10 +136,11 @@ async function startStore({
     { detached: true, stdio: ["pipe", "pipe", "pipe"] },
   );
   await once(child, "spawn");
-  spawned(child.pid ?? 0);
   const exited = new Promise<number | null>((resolve) => {
     child.once("exit", (code) => resolve(code));
   });
+  const stop = (): Promise<void> => stopChild(child, exited, STOP_MS);
+  spawned(child.pid ?? 0);
   let lastWords = "";
   createInterface(child.stderr).on("line", (line) => {
     lastWords = line;
@@ -153,5 +154,5 @@ async function startStore({
   if (outcome === "ended" && (await exited) === EXIT_DATA_LOST) throw new ConfigError(dataDir, [lastWords]);
   if (outcome === "ended")
     throw new Error(`The embedded store did not start: ${lastWords || "no reason given"}`);
-  return { pid: child.pid ?? 0, exited, stop: () => stopChild(child, exited, STOP_MS) };
+  return { pid: child.pid ?? 0, exited, stop };
 }

@@ -163,6 +163,10 @@ test("what waits in the spool counts after the proxy was killed and redis was wi
     if (answer.status !== 422) throw new Error(await answer.text());
     return true;
   });
+  // A supervisor that cannot note what it has started has started it all the same.
+  const proxies = stack.processes().filter(({ command }) => command.includes("src/main.ts"));
+  expect(proxies).toHaveLength(1);
+  expect(stack.output).not.toContain("supervisor.restart_failed");
   expect((await readiness()).spooled_charges).toBe(spent.calls);
   expect(await stack.customer("ada")).toMatchObject({ spend: 0, spooled_charges: spent.calls });
   // Wiped once more: every seed has it.
