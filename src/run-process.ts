@@ -19,9 +19,14 @@ export interface ProcessOptions {
    * Starts the process's work and returns how to stop it, which must end within the drain time. `told`
    * aborts when the process is told to stop, also in the middle of its start; the stop is called in any case.
    */
-  readonly start: (config: Config, log: Log, told: AbortSignal) => Promise<() => Promise<void>>;
-  /** What `--force-new` does before the start; absent = there is no such option. */
-  readonly forceNew?: (config: Config) => void;
+  readonly start: (
+    config: Config,
+    log: Log,
+    told: AbortSignal,
+    isForced: boolean,
+  ) => Promise<() => Promise<void>>;
+  /** Whether there is an option `--force-new`, of which `start` is told as `isForced`. */
+  readonly takesForceNew?: boolean;
 }
 
 /** The life of one process: arguments, configuration, start, signals, drain, exit code. */
@@ -29,8 +34,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   const { config, log, isForced } = readSetup(options);
   const told = stopSignal(log);
   try {
-    if (isForced) options.forceNew?.(config);
-    const stop = await options.start(config, log, told);
+    const stop = await options.start(config, log, told, isForced);
     if (told.aborted) await end(stop, log);
     else told.addEventListener("abort", () => void end(stop, log));
   } catch (error) {
@@ -49,7 +53,7 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log; isForce
         config: { type: "string", short: "c" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
-        ...(options.forceNew !== undefined && { "force-new": { type: "boolean" } }),
+        ...(options.takesForceNew === true && { "force-new": { type: "boolean" } }),
       },
     });
     if (values.help === true) exitWith(helpOf(options), 0);
@@ -81,8 +85,8 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log; isForce
   }
 }
 
-function helpOf({ about, forceNew }: ProcessOptions): string {
-  return `${about}\n\n${forceNew === undefined ? USAGE : USAGE.replace("Options:\n", `Options:\n${FORCE_NEW}\n`)}`;
+function helpOf({ about, takesForceNew }: ProcessOptions): string {
+  return `${about}\n\n${takesForceNew === true ? USAGE.replace("Options:\n", `Options:\n${FORCE_NEW}\n`) : USAGE}`;
 }
 
 const FORCE_NEW = `      --force-new     begin anew: the embedded data in DATA_DIR is kept under other names`;

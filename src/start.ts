@@ -18,10 +18,8 @@ const CHILD_STOP_MS = 50_000;
 await runProcess({
   name: "supervisor",
   about: "Spendhook: starts the embedded services that are needed, the proxy and the workers.",
-  forceNew: (config) => {
-    for (const line of beginAnew(config, new Date())) process.stderr.write(`${line}\n`);
-  },
-  start: async (config, log, told) => {
+  takesForceNew: true,
+  start: async (config, log, told, isForced) => {
     const stops: (() => Promise<void>)[] = [];
     let record: ProcessRecord | null = null;
     const stop = async (): Promise<void> => {
@@ -45,6 +43,7 @@ await runProcess({
       const unwritten = (error: unknown): void => log.warn(errorFields(error), "supervisor.record_unwritten");
       const limitMs = CHILD_STOP_MS;
       record = await takeOver({ dataDir: config.dataDir, limitMs, say: sayLine, unwritten, told });
+      if (isForced) (await beginAnew(config, new Date())).forEach(sayLine);
       await startAll(config, log, { keep, note: record.note });
     } catch (error) {
       if (told.aborted) return stop;

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
@@ -237,4 +237,20 @@ export async function retire(previous: Predecessor, log: LineLog = () => {}): Pr
   if (!(await holdsWithin(STOP_DEADLINE_MS, previous.isGone))) {
     throw new Error(`${name} (process ${record.pid}) could not be ended; its data folder is still in use`);
   }
+}
+
+/**
+ * Waits until the server of this record has ended: one that has closed its port may still write for a while, and one
+ * that hangs says nothing. Throws when it runs on. Its id alone does not count, which may be another program's by now.
+ */
+export async function requireEnded(recordFile: string, commands: readonly string[]): Promise<void> {
+  const record = await readRecord(recordFile);
+  if (record === null) return;
+  const hasEndedNow = async (): Promise<boolean> => {
+    if (!isAlive(record.pid)) return true;
+    const { stdout } = spawnSync("ps", ["-o", "comm=", "-p", String(record.pid)], { encoding: "utf8" });
+    return !commands.some((command) => (stdout ?? "").includes(command));
+  };
+  if (await holdsWithin(STOP_DEADLINE_MS, hasEndedNow)) return;
+  throw new Error(`process ${record.pid} still runs on this data folder (${recordFile}); end it first`);
 }

@@ -10,6 +10,7 @@ import {
   launch,
   readRecord,
   removeRecord,
+  requireEnded,
   retire,
   serviceFolder,
   writeRecord,
@@ -149,6 +150,14 @@ async function retireStale(folder: string, recordFile: string, log: LineLog | un
     isGone: async () => !isAlive(record.pid) || (await folderServedAt(record.port)) !== folder,
   };
   await retire(previous, log);
+}
+
+/** As `retireRedis` does for a redis. */
+export async function retireMongod(dataDir: string): Promise<void> {
+  const folder = await serviceFolder(dataDir, "mongo");
+  const recordFile = join(folder, "mongod.pid");
+  await retireStale(folder, recordFile, undefined);
+  await requireEnded(recordFile, ["mongod"]);
 }
 
 /** Shuts down the mongod that a killed process left on this folder, when the last of our processes has gone. */

@@ -11,6 +11,7 @@ import {
   launch,
   readRecord,
   removeRecord,
+  requireEnded,
   retire,
   serviceFolder,
   writeRecord,
@@ -161,6 +162,17 @@ async function retireStale(folder: string, recordFile: string, log: LineLog | un
     isGone: async () => !isAlive(record.pid) || (await folderServedAt(port).catch(() => folder)) !== folder,
   };
   await retire(previous, log);
+}
+
+/**
+ * Ends the redis that a killed process left on this data folder, at once. Throws when it belongs to a process that
+ * runs, or cannot be ended: then it may still write there.
+ */
+export async function retireRedis(dataDir: string): Promise<void> {
+  const folder = await serviceFolder(dataDir, "redis");
+  const recordFile = join(folder, "redis.pid");
+  await retireStale(folder, recordFile, undefined);
+  await requireEnded(recordFile, COMMANDS);
 }
 
 /** Shuts down the redis that a killed process left on this folder, when its last client has gone. */

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { isRunning, signalProcess } from "../support/process-tree.ts";
 import { runVerify, Stack, type StackOptions } from "../support/stack.ts";
 
 const MOCK = {
@@ -83,6 +84,41 @@ describe("data that is gone is not silently begun anew", () => {
       await forced.stop();
     },
   );
+});
+
+describe("--force-new begins nothing anew under a server that runs", () => {
+  /** Everything is killed but Redis: also the process that would end it. */
+  async function leftRedis(): Promise<{ dataDir: string; redis: number }> {
+    let redis = 0;
+    const { dataDir } = await used(async (stack) => {
+      redis = await stack.pidOf("redis");
+      const killed = stack.processes().filter(({ pid }) => pid !== redis);
+      for (const { pid } of killed) signalProcess(pid, "SIGKILL");
+      await stack.ended();
+    });
+    expect(isRunning(redis)).toBe(true);
+    return { dataDir, redis };
+  }
+
+  test("a Redis that was left is ended first", { timeout: 120_000 }, async () => {
+    const { dataDir, redis } = await leftRedis();
+    const forced = await Stack.start({ ...OPTIONS, dataDir, command: FORCED });
+    stacks.push(forced);
+    expect(isRunning(redis)).toBe(false);
+    expect(readdirSync(dataDir).filter((name) => name.startsWith("redis.set-aside-"))).toHaveLength(1);
+    await forced.stop();
+  });
+
+  test("one that hangs keeps its folder, and the start says so", { timeout: 120_000 }, async () => {
+    const { dataDir, redis } = await leftRedis();
+    signalProcess(redis, "SIGSTOP");
+    const forced = Stack.launch({ ...OPTIONS, dataDir, command: FORCED });
+    stacks.push(forced);
+    expect((await forced.ended()).code).toBe(78);
+    expect(forced.output).toContain("does not answer");
+    expect(readdirSync(dataDir).filter((name) => name.includes(".set-aside-"))).toEqual([]);
+    signalProcess(redis, "SIGKILL");
+  });
 });
 
 describe("a Redis whose file is damaged does not stop the service", () => {
