@@ -5,6 +5,7 @@ import { ConfigError } from "./config/config-error.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { configSummary } from "./config/summary.ts";
 import { errorFields, type Log } from "./lib/log.ts";
+import { createLogOutput } from "./lib/log-output.ts";
 import { VERSION } from "./version.ts";
 
 /** The exit code of a process that would fail again the same way: restarting it is no help. */
@@ -63,8 +64,9 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log; isForce
       cwd: process.cwd(),
       ...(values.config !== undefined && { configPath: values.config }),
     });
-    // Lines are written as one when the last write is done; what waits is written at exit.
-    const output = pino.destination({ sync: false });
+    // A log must never decide about calls: what it cannot write it drops.
+    const output = createLogOutput();
+    process.once("exit", output.flush);
     const log: Log = pino(
       { level: config.logLevel, base: { process: options.name, pid: process.pid } },
       output,

@@ -141,7 +141,7 @@ function announce(config: Config, port: number, store: Service | null): void {
     "",
     `Spendhook is ready at http://${host}:${port}   (OpenAI base URL: http://${host}:${port}/v1)`,
     `  models:   ${[...new Set(config.deployments.map((deployment) => deployment.modelName))].join(", ") || "none: add some to config.yaml"}`,
-    `  webhooks: ${config.webhookUrl === null ? "none: set WEBHOOK_URL to receive events" : "delivered to WEBHOOK_URL"}`,
+    `  webhooks: ${webhookState(config)}`,
     `  store:    ${store === null ? "MONGODB_URL" : `${store.name} in ${config.dataDir}`}`,
   ];
   if (config.masterKeyIsDefault) {
@@ -155,4 +155,10 @@ function announce(config: Config, port: number, store: Service | null): void {
 
 function sayLine(line: string): void {
   process.stderr.write(`${line}\n`);
+}
+
+function webhookState(config: Config): string {
+  if (config.webhookUrl === null) return "none: set WEBHOOK_URL to receive events";
+  if (config.webhookAlerting) return "delivered to WEBHOOK_URL";
+  return 'NOT delivered to WEBHOOK_URL: that needs alerting: ["webhook"] in general_settings';
 }

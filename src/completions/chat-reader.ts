@@ -23,7 +23,11 @@ export function createChatReader(thread: Pick<Thread<InspectJob, Inspected>, "ru
     const job: InspectJob = { kind: "chat", bytes: movable(bytes) };
     const options = { size: bytes.length, timeoutMs: TIMEOUT_MS, transfer: [job.bytes.buffer] };
     const inspected = await thread.run(job, options).catch((cause: unknown) => {
-      throw new AppError("internal", "The request could not be read", { cause });
+      // Behind other long ones, or with a thread that one of them has ended.
+      throw new AppError("overloaded", "The request could not be read in time; please try again", {
+        cause,
+        headers: { "retry-after": "1" },
+      });
     });
     if (inspected.kind !== "chat") throw new Error(`A request was read as ${inspected.kind}`);
     const { found } = inspected;

@@ -41,17 +41,21 @@ export class Gate {
   /** Null: there is no place in time. `bytes` is what the sender says of its body; 0 when it does not say. */
   async enter(bytes: number): Promise<Place | null> {
     let taken = 0;
+    let hasLeft = false;
     const grow = (size: number): boolean | Promise<boolean> => {
       if (size <= SMALL_BODY_BYTES || size <= taken) return true;
       const more = size - taken;
       const grown = (made: boolean): boolean => {
-        if (made) taken += more;
-        return made;
+        // Who left while it waited takes nothing along.
+        if (made && hasLeft) this.#bytes.give(more);
+        else if (made) taken += more;
+        return made && !hasLeft;
       };
       const made = this.#bytes.take(more);
       return typeof made === "boolean" ? grown(made) : made.then(grown);
     };
     const leave = (): void => {
+      hasLeft = true;
       this.#bytes.give(taken);
       this.#requests.give(1);
     };

@@ -76,16 +76,19 @@ export class Thread<Job, Result> {
     if (this.#pendingSize > 0 && this.#pendingSize + size > this.#options.maxPending) {
       return Promise.reject(new ThreadError("full"));
     }
-    const worker = this.#worker ?? this.#start();
-    if (this.#idle !== null) clearTimeout(this.#idle);
     const id = this.#nextId++;
+    try {
+      const message: ToThread<Job> = { id, job };
+      (this.#worker ?? this.#start()).postMessage(message, transfer);
+    } catch (error) {
+      return Promise.reject(new ThreadError("died", error));
+    }
+    if (this.#idle !== null) clearTimeout(this.#idle);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const timer = setTimeout(() => this.#giveUp(id), timeoutMs).unref();
     this.#pending.set(id, { size, timer, resolve, reject });
     this.#silentSince ??= performance.now();
     this.#pendingSize += size;
-    const message: ToThread<Job> = { id, job };
-    worker.postMessage(message, transfer);
     return promise;
   }
 

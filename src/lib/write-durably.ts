@@ -15,6 +15,7 @@ export async function writeDurably(target: string, content: string | Uint8Array)
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // A name of its own: two processes may write the same file at once.
   const partial = `${target}.${randomBytes(4).toString("hex")}${PARTIAL_SUFFIX}`;
+  let written = partial;
   try {
     const file = await open(partial, "wx", 0o600);
     try {
@@ -24,13 +25,14 @@ export async function writeDurably(target: string, content: string | Uint8Array)
       await file.close();
     }
     await rename(partial, target);
+    written = target;
+    await syncFolder(folder);
   } catch (error) {
-    await rm(partial, { force: true }).catch(() => {
+    await rm(written, { force: true }).catch(() => {
       // The failure that brought us here is the one to report.
     });
     throw error;
   }
-  await syncFolder(folder);
 }
 
 /** Makes what was renamed, made or removed in a folder durable. */

@@ -1,6 +1,6 @@
 import { type ClientSession, MongoError, MongoServerError } from "mongodb";
 import type { Collections, Store } from "../store/connect.ts";
-import { isStoreAway } from "../store/store-failure.ts";
+import { isStoreAway, isStoreFull } from "../store/store-failure.ts";
 import {
   insertsInto,
   type UpdateOne,
@@ -9,7 +9,6 @@ import {
   WriteRefusedError,
   writeTogether,
 } from "../store/write-together.ts";
-import { isStoreFull } from "../store/store-failure.ts";
 import type { AccountDoc, ChargeEventDoc, CustomerDoc, DailySpendDoc } from "../store/documents.ts";
 import { type BudgetTerms, type TermsDefaults, termsOf } from "./budget-terms.ts";
 import type { Charge, ChargeTotals } from "./charge.ts";

@@ -26,6 +26,8 @@ const COMMIT_DEADLINE_MS = 2000;
 const REPLAY_DEADLINE_MS = 30_000;
 /** The disk is local: it answers by then, or it cannot be relied on. */
 const RECALL_MS = 5000;
+/** What waits is known in memory, with its holds: some half a gigabyte of it is enough. */
+const MAX_WAITING_CHARGES = 500_000;
 /** When a refused caller may come back; the disk is tried every second. */
 const RETRY_AFTER_S = "2";
 
@@ -51,6 +53,7 @@ export class Ledger {
   readonly #waiting: SpooledCharges;
   #storeUp = true;
   #recalled: Promise<void> | null = null;
+  #isRecalled = false;
   #problem: string | null = null;
 
   constructor(deps: LedgerDeps) {
@@ -82,7 +85,9 @@ export class Ledger {
   /** What waits on the disk. */
   get spoolState(): SpoolState {
     const { charges, setAside } = this.#waiting;
-    return { charges, setAside, problem: this.#deps.spool.problem };
+    const isTooMuch = charges >= MAX_WAITING_CHARGES;
+    const problem = isTooMuch ? `${charges} charges wait for the store` : this.#deps.spool.problem;
+    return { charges, setAside, problem };
   }
 
   /**
@@ -90,10 +95,15 @@ export class Ledger {
    * again after a failure, it tries again.
    */
   recall(): Promise<void> {
-    this.#recalled ??= this.#lookAtDisk().catch((error: unknown) => {
-      this.#recalled = null;
-      throw error;
-    });
+    this.#recalled ??= this.#lookAtDisk().then(
+      () => {
+        this.#isRecalled = true;
+      },
+      (error: unknown) => {
+        this.#recalled = null;
+        throw error;
+      },
+    );
     return this.#recalled;
   }
 
@@ -108,10 +118,12 @@ export class Ledger {
    * Throws AppError `ledger_unavailable` while the disk could take no charge, or has not been read.
    */
   async requireRecordable(): Promise<void> {
-    const problem = await withDeadline(this.recall(), RECALL_MS).then(
-      () => this.#deps.spool.problem,
-      () => "it cannot be read",
-    );
+    const problem = this.#isRecalled
+      ? this.spoolState.problem
+      : await withDeadline(this.recall(), RECALL_MS).then(
+          () => this.spoolState.problem,
+          () => "it cannot be read",
+        );
     if (problem === null) return;
     throw new AppError("ledger_unavailable", "A charge for this call could not be recorded now; try again", {
       headers: { "retry-after": RETRY_AFTER_S },
@@ -122,7 +134,7 @@ export class Ledger {
   async #lookAtDisk(): Promise<void> {
     const { spool, log } = this.#deps;
     await spool.tend();
-    const { problem } = spool;
+    const { problem } = this.spoolState;
     if (problem !== this.#problem) {
       if (problem === null) log.info({}, "ledger.spool_recovered");
       else log.error({ problem }, "ledger.spool_unusable");
@@ -140,9 +152,9 @@ export class Ledger {
     await this.#deps.pingStore();
     this.#storeUp = true;
     let replayed = 0;
-    for (const file of (await this.#deps.spool.list()).waiting) {
-      // What cannot be read has been told, and others are not held back by it.
-      if (this.#waiting.isUnreadable(file)) continue;
+    await this.#waiting.look();
+    // What cannot be read has been told, and others are not held back by it.
+    for (const file of this.#waiting.readable) {
       try {
         replayed += await this.#replayFile(file);
       } catch (error) {

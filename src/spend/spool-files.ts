@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { opendir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Charge } from "./charge.ts";
 import { decodeCharge } from "./charge-json.ts";
@@ -11,7 +11,7 @@ export const REFUSED_SUFFIX = ".refused.ndjson";
 export const UNREAD_SUFFIX = ".unread.ndjson";
 
 /** Names in a spool folder, oldest first. */
-export interface SpoolNames {
+interface SpoolNames {
   readonly waiting: readonly string[];
   /** What no replay picks up: it is kept for a person to look at. */
   readonly setAside: readonly string[];
@@ -24,15 +24,31 @@ export interface SpoolContent {
   readonly unread: readonly Buffer[];
 }
 
-/** A folder that does not exist has nothing in it. */
-export async function listSpool(folder: string): Promise<SpoolNames> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  const ending = (...suffixes: string[]): string[] =>
-    names.filter((name) => suffixes.some((suffix) => name.endsWith(suffix))).sort();
-  return { waiting: ending(WAITING_SUFFIX), setAside: ending(REFUSED_SUFFIX, UNREAD_SUFFIX) };
+/** How many names are read at once: others have their turn in between. */
+const NAMES_AT_ONCE = 256;
+
+/** Tells each name in a spool folder, in no order. A folder that does not exist has nothing in it. */
+export async function visitSpool(
+  folder: string,
+  visit: (name: string, kind: "waiting" | "set_aside") => void,
+): Promise<void> {
+  try {
+    for await (const { name } of await opendir(folder, { bufferSize: NAMES_AT_ONCE })) {
+      if (name.endsWith(WAITING_SUFFIX)) visit(name, "waiting");
+      else if (name.endsWith(REFUSED_SUFFIX) || name.endsWith(UNREAD_SUFFIX)) visit(name, "set_aside");
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+/** All names, for who looks once. */
+async function listSpool(folder: string): Promise<SpoolNames> {
+  const names = { waiting: [] as string[], setAside: [] as string[] };
+  await visitSpool(folder, (name, kind) => names[kind === "waiting" ? "waiting" : "setAside"].push(name));
+  names.waiting.sort();
+  names.setAside.sort();
+  return names;
 }
 
 /** Null when there is no such file: somebody has replayed it. Throws when it cannot be read. */

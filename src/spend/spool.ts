@@ -6,12 +6,11 @@ import type { Charge } from "./charge.ts";
 import { encodeCharge } from "./charge-json.ts";
 import {
   countSetAside,
-  listSpool,
   readSpoolFile,
   REFUSED_SUFFIX,
   type SpoolContent,
-  type SpoolNames,
   UNREAD_SUFFIX,
+  visitSpool,
   WAITING_SUFFIX,
 } from "./spool-files.ts";
 import { isDiskFull, SpoolReserve } from "./spool-reserve.ts";
@@ -24,8 +23,8 @@ import { isDiskFull, SpoolReserve } from "./spool-reserve.ts";
 export interface Spool {
   /** Resolves with the file's name when the charges would survive a power cut; a failure leaves nothing behind. */
   append(charges: readonly Charge[]): Promise<string>;
-  /** Names, oldest first. */
-  list(): Promise<SpoolNames>;
+  /** Tells each name in the folder, in no order. */
+  visit(visit: (name: string, kind: "waiting" | "set_aside") => void): Promise<void>;
   /** Null when another process has replayed it. Throws when it cannot be read at all. */
   read(name: string): Promise<SpoolContent | null>;
   countSetAside(name: string): Promise<number | null>;
@@ -74,7 +73,7 @@ export function createSpool(folder: string, newId: NewId): Spool {
       await write(name, linesOf(charges));
       return name;
     },
-    list: () => listSpool(folder),
+    visit: (visit) => visitSpool(folder, visit),
     read: (name) => readSpoolFile(fileOf(name)),
     countSetAside: (name) => countSetAside(fileOf(name)),
     remove: async (name) => {

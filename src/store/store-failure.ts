@@ -8,7 +8,8 @@ import { DeadlineError } from "../lib/deadline.ts";
 
 /**
  * True for a failure that says that the store cannot be reached, or has given up on its own: not that a request was
- * wrong, and not that somebody has waited for long enough. Customers nobody knows are served on this word.
+ * wrong, and not that somebody has waited for long enough. On this word an operator may have customers served whom
+ * nobody knows.
  */
 export function isStoreAway(error: unknown): boolean {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;

@@ -288,3 +288,32 @@ test("a disk that has become read-only refuses, and is used again when it can be
     "ledger.spooled",
   ]);
 });
+
+// Setup     a folder with as many files as an hour's outage may leave, and a beat beside it.
+// Proves    a look at it never keeps others waiting for long, and knows what has come and gone.
+test("a look at very many files is taken in turns with others", { timeout: 300_000 }, async () => {
+  const FILES = 10_000;
+  const first = charge(1n);
+  await writeFile(path.join(folder, "spool_00000000.charges.ndjson"), `${encodeCharge(first)}\n`);
+  for (let from = 1; from < FILES; from += 500) {
+    const numbers = Array.from({ length: Math.min(500, FILES - from) }, (_, index) => from + index);
+    await Promise.all(
+      numbers.map((number) => {
+        const name = `spool_${String(number).padStart(8, "0")}.charges.ndjson`;
+        return writeFile(path.join(folder, name), `${encodeCharge(charge(1n))}\n`);
+      }),
+    );
+  }
+  const ledger = openLedger();
+  await ledger.tend();
+  expect(ledger.spoolState.charges).toBe(FILES);
+  let beats = 0;
+  const beat = setInterval(() => beats++, 1);
+  await rm(path.join(folder, "spool_00000000.charges.ndjson"));
+  await ledger.tend();
+  clearInterval(beat);
+  // In one piece there would be none.
+  expect(beats).toBeGreaterThan(0);
+  expect(ledger.spoolState.charges).toBe(FILES - 1);
+  expect([waiting.size, waiting.has(first.requestId)]).toEqual([FILES - 1, false]);
+});

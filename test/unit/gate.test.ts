@@ -36,3 +36,17 @@ test("a body that tells no length takes room as it grows, and gives all of it ba
   other?.leave();
   expect(gate.isEmpty()).toBe(true);
 });
+
+test("who leaves while it waits for more room takes none along", async () => {
+  const nowMs = (): number => performance.now();
+  const gate = new Gate({ maxRequests: 10, maxBodyBytes: 100 * KIB, maxQueueMs: 60_000, nowMs });
+  const [one, other] = [await gate.enter(100 * KIB), await gate.enter(0)];
+  const grown = other?.grow(80 * KIB);
+  other?.leave();
+  one?.leave();
+  expect(await grown).toBe(false);
+  const next = await gate.enter(100 * KIB);
+  expect(next).not.toBeNull();
+  next?.leave();
+  expect(gate.isEmpty()).toBe(true);
+});
