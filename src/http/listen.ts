@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { type AddressInfo, createServer, type Server as Acceptor } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Node takes one connection per listening socket and turn of the event loop; a busy one turns a hundred times a second. */
 const ACCEPTORS = 64;
@@ -17,15 +18,25 @@ export interface Listening {
 /**
  * Listens with several sockets on one port, so that new connections are taken as fast as they come also while
  * there is much to do; where the system cannot share a port, with one. Rejects with the system's error when the
- * port is another's.
+ * port is another's, also one of our own that starts at the same time.
  */
 export async function listen(server: Server, at: { port: number; host: string }): Promise<Listening> {
+  const turn = await ownTurn(at.port);
+  try {
+    return await listenAlone(server, at);
+  } finally {
+    turn?.close();
+  }
+}
+
+async function listenAlone(server: Server, at: { port: number; host: string }): Promise<Listening> {
   const { address, port } = await ownAddress(at);
   const shared = { port, host: address, backlog: BACKLOG, reusePort: true };
+  const whole = { port, host: address, backlog: BACKLOG * ACCEPTORS };
   const acceptors: Acceptor[] = [];
   try {
-    await begin(server, shared);
-    while (acceptors.length < ACCEPTORS - 1) {
+    await begin(server, CAN_TAKE_TURNS ? shared : whole);
+    while (CAN_TAKE_TURNS && acceptors.length < ACCEPTORS - 1) {
       // As http.createServer sets up its own.
       const acceptor = createServer({ allowHalfOpen: true, noDelay: true });
       acceptor.on("connection", (socket) => server.emit("connection", socket));
@@ -34,7 +45,7 @@ export async function listen(server: Server, at: { port: number; host: string })
     }
   } catch (error) {
     if (server.listening || !CANNOT_SHARE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    await begin(server, { port, host: address, backlog: BACKLOG * ACCEPTORS });
+    await begin(server, whole);
   }
   const all = [server, ...acceptors];
   return {
@@ -47,6 +58,32 @@ export async function listen(server: Server, at: { port: number; host: string })
     },
   };
 }
+
+/**
+ * Between having a port alone and sharing it, it is nobody's: starts at one port take turns, by a name that the
+ * system frees with the process. Null where nobody else asks for the port: the system chooses it.
+ */
+async function ownTurn(port: number): Promise<Acceptor | null> {
+  if (!CAN_TAKE_TURNS || port === 0) return null;
+  const end = performance.now() + TURN_MS;
+  for (;;) {
+    const turn = createServer();
+    try {
+      turn.listen({ path: `\0spendhook-listen-${port}` });
+      await once(turn, "listening");
+      return turn;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || performance.now() > end) throw error;
+      await delay(TURN_POLL_MS);
+    }
+  }
+}
+
+/** Names that are no files are Linux's alone; elsewhere one socket listens, and nobody can share its port. */
+const CAN_TAKE_TURNS = process.platform === "linux";
+/** A start that takes longer to listen is stuck. */
+const TURN_MS = 10_000;
+const TURN_POLL_MS = 20;
 
 const CANNOT_SHARE = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOPROTOOPT", "EINVAL"]);
 
