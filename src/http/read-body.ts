@@ -56,6 +56,7 @@ class BodyReading {
   #bytes = 0;
   #room = FIRST_ROOM_BYTES;
   #bytesAtWindow = 0;
+  #isStopped = false;
   #window: NodeJS.Timeout;
   #deadline: NodeJS.Timeout | undefined;
 
@@ -73,8 +74,7 @@ class BodyReading {
     request.once("close", () => {
       if (!request.readableEnded) this.#fail(late("did not arrive whole"));
     });
-    // After a turn of the loop that took long, what has come meanwhile is taken first.
-    this.#window = setInterval(() => setImmediate(() => this.#judge()), WINDOW_MS);
+    this.#window = this.#openWindow();
     if (bounds.withinMs !== undefined) {
       this.#deadline = setTimeout(
         () => setImmediate(() => this.#fail(late("took too long"))),
@@ -85,6 +85,7 @@ class BodyReading {
 
   /** What comes from now on is let go of. */
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#window);
     clearTimeout(this.#deadline);
     this.#request.removeAllListeners("data");
@@ -113,9 +114,20 @@ class BodyReading {
     if (made === true) return;
     this.#request.pause();
     void Promise.resolve(made).then((isMade) => {
-      if (isMade) this.#request.resume();
-      else this.#fail(OVERLOADED);
+      if (!isMade) return this.#fail(OVERLOADED);
+      if (this.#isStopped) return;
+      // The time it was not read is not its sender's: it has a whole window again.
+      clearInterval(this.#window);
+      this.#window = this.#openWindow();
+      this.#request.resume();
     });
+  }
+
+  #openWindow(): NodeJS.Timeout {
+    this.#bytesAtWindow = this.#bytes;
+    // After a turn of the loop that took long, what has come meanwhile is taken first.
+    const window = setInterval(() => setImmediate(() => this.#judge(window)), WINDOW_MS);
+    return window;
   }
 
   #joined(): Buffer {
@@ -124,7 +136,8 @@ class BodyReading {
     return this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
   }
 
-  #judge(): void {
+  #judge(window: NodeJS.Timeout): void {
+    if (window !== this.#window) return;
     const came = this.#bytes - this.#bytesAtWindow;
     this.#bytesAtWindow = this.#bytes;
     // While it waits for room it is us who do not read.
