@@ -1,9 +1,7 @@
 import type { Socket } from "node:net";
 
-/** So many idle connections are kept for as long as their time-out says. */
+/** So many idle connections are kept for as long as their time-out says; with more, answers end theirs. */
 const KEPT_IDLE = 512;
-/** Of the others, those that have been idle for longer are closed. */
-const IDLE_MS = 10_000;
 
 /**
  * The open connections of a server. One more than `most` costs the one its place that has been idle the longest,
@@ -15,8 +13,10 @@ export class Connections {
   readonly #all = new Map<Socket, number>();
   /** Oldest first. */
   readonly #unused = new Set<Socket>();
-  /** Since when, longest first. */
-  readonly #idle = new Map<Socket, number>();
+  /** Idle the longest first. */
+  readonly #idle = new Set<Socket>();
+  /** How many each has under way: with pipelining more than one. */
+  readonly #requests = new Map<Socket, number>();
   readonly #most: number;
   readonly #nowMs: () => number;
 
@@ -33,32 +33,36 @@ export class Connections {
       this.#all.delete(socket);
       this.#unused.delete(socket);
       this.#idle.delete(socket);
+      this.#requests.delete(socket);
     });
     if (this.#all.size <= this.#most) return;
     // With no idle one left there are that many requests, and the newcomer has to go.
-    const [spare = socket] = this.#unused.size > 1 ? this.#unused : this.#idle.keys();
+    const [spare = socket] = this.#unused.size > 1 ? this.#unused : this.#idle;
     this.#all.delete(spare);
     spare.destroy();
   }
 
   /** A request has begun. */
   busy(socket: Socket): void {
+    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1);
     this.#unused.delete(socket);
     this.#idle.delete(socket);
   }
 
-  /** Its request is handled. */
+  /** A request is handled and its answer has left. */
   idle(socket: Socket): void {
-    if (!socket.destroyed) this.#idle.set(socket, this.#nowMs());
+    // One that its answer ends is nobody's spare.
+    if (socket.destroyed || socket.writableEnded) return;
+    const left = (this.#requests.get(socket) ?? 0) - 1;
+    this.#requests.set(socket, left);
+    if (left === 0) this.#idle.add(socket);
   }
 
-  /** To be called now and then: closes what a burst has left, some 20 KiB each, long before its time-out. */
-  trim(): void {
-    const before = this.#nowMs() - IDLE_MS;
-    for (const [socket, since] of this.#idle) {
-      if (this.#idle.size <= KEPT_IDLE || since > before) return;
-      this.#idle.delete(socket);
-      socket.destroy();
-    }
+  /**
+   * An answer should end its connection. To close one that is idle would lose a request that is on its way: a load
+   * balancer keeps open what it likes.
+   */
+  get areTooManyIdle(): boolean {
+    return this.#idle.size > KEPT_IDLE;
   }
 }

@@ -6,9 +6,8 @@ import { listen } from "./listen.ts";
 
 /** A machine with too much to do may be this late itself to read what has come. */
 const HEADERS_TIMEOUT_MS = 20_000;
-/** How often Node looks for requests that are late, and we for idle connections. */
+/** How often Node looks for requests that are late. */
 const CHECK_MS = 2000;
-const TRIM_MS = 5000;
 /** A request takes at least this long, and at the slowest a body comes at this pace; then it is cut off. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const LEAST_BYTES_PER_SECOND = 64 * 1024;
@@ -20,8 +19,8 @@ const FEWEST_CONNECTIONS = 4096;
 /** Longer than the idle time-out of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const IDLE_POLL_MS = 25;
-/** When nobody has called for so long, nobody sends calls here any more. */
-const QUIET_MS = 1000;
+/** Load balancers that ask for readiness every 2 s know by then that we leave; whoever calls later does not ask. */
+const QUIET_MS = 2500;
 /** A connection so new may have its first request on the way. */
 const FIRST_REQUEST_MS = 1000;
 /** In this time a request follows its connection. */
@@ -34,8 +33,9 @@ export interface Serving {
   readonly address: string;
   readonly port: number;
   /**
-   * Serves on while calls keep coming, for so long at most: a load balancer that has read in our readiness that we
-   * leave sends none. Each answer now ends its connection, so that nobody is left to send on one that closes. Where
+   * Serves on until no call has come for 2.5 s, for so long at most: a load balancer that has read in our readiness
+   * that we leave sends none. Ends at once where nobody has asked for anything, readiness included, for as long as a
+   * connection is kept: then there is no balancer. Each answer now ends its connection, so that nobody is left to send on one that closes. Where
    * calls still come at the end it stops listening: a balancer that asks nobody takes the next of its servers when a
    * connection is refused, and passes on a 503.
    */
@@ -58,7 +58,8 @@ export interface ServeOptions {
 
 /**
  * Resolves when it listens; rejects with the system's error (EADDRINUSE, EACCES, …) when it cannot. What comes
- * too slowly is cut off; when there are too many connections those that have been idle the longest are closed.
+ * too slowly is cut off; with many idle connections answers end theirs, and with far too many those that have been
+ * idle the longest are closed.
  */
 export async function serve(handle: Handle, options: ServeOptions): Promise<Serving> {
   const inFlight = new Set<Promise<void>>();
@@ -66,7 +67,6 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * (options.load?.maxRequests ?? 0)),
     () => performance.now(),
   );
-  const trimming = setInterval(() => connections.trim(), TRIM_MS).unref();
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: Math.max(
@@ -77,21 +77,32 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     connectionsCheckingInterval: CHECK_MS,
   });
   let leaving = false;
+  let lastRequestAt = -Infinity;
   let lastCallAt = -Infinity;
   server.on("request", (request, response) => {
-    connections.busy(request.socket);
-    if (leaving) response.shouldKeepAlive = false;
+    const { socket } = request;
+    connections.busy(socket);
+    if (leaving || connections.areTooManyIdle) response.shouldKeepAlive = false;
+    lastRequestAt = performance.now();
     // A balancer goes on to ask how we are, also when it sends nobody any more.
-    if (request.url?.startsWith("/health/") !== true) lastCallAt = performance.now();
-    const handled = handle(request, response).finally(() => {
-      inFlight.delete(handled);
-      connections.idle(request.socket);
+    if (request.url?.startsWith("/health/") !== true) lastCallAt = lastRequestAt;
+    const answered = handle(request, response).finally(() => {
       if (!request.complete) cutOffLater(request);
     });
-    inFlight.add(handled);
+    // Handled is not yet sent: a file may only begin to flow.
+    const ended = Promise.all([answered, sent(response, socket)])
+      .then(() => {})
+      .finally(() => {
+        inFlight.delete(ended);
+        connections.idle(socket);
+      });
+    inFlight.add(ended);
   });
-  server.on("connection", (socket) => connections.add(socket));
-  server.once("close", () => clearInterval(trimming));
+  server.on("connection", (socket) => {
+    // Each request that is pipelined listens for its end.
+    socket.setMaxListeners(0);
+    connections.add(socket);
+  });
   const { address, port, close } = await listen(server, options);
   let closed: Promise<void> | null = null;
   const stopListening = (): Promise<void> => (closed ??= close());
@@ -100,8 +111,10 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     port,
     leave: async (limitMs) => {
       leaving = true;
-      const end = performance.now() + limitMs;
-      const quietAt = (): number => lastCallAt + QUIET_MS;
+      const begun = performance.now();
+      if (lastRequestAt + KEEP_ALIVE_TIMEOUT_MS < begun) return;
+      const end = begun + limitMs;
+      const quietAt = (): number => Math.max(begun, lastCallAt) + QUIET_MS;
       const waitUntil = (): number => Math.min(end, quietAt());
       while (waitUntil() > performance.now()) await delay(waitUntil() - performance.now());
       if (quietAt() <= performance.now()) return;
@@ -111,6 +124,20 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     },
     drain: (deadlineMs) => drain({ server, stopListening, inFlight, sockets: connections.all }, deadlineMs),
   };
+}
+
+/** Resolves when the whole answer has left, or its client. One that waits for its turn does not tell of the latter. */
+function sent(response: ServerResponse, socket: Socket): Promise<void> {
+  if (socket.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      response.off("close", end);
+      socket.off("close", end);
+      resolve();
+    };
+    response.once("close", end);
+    socket.once("close", end);
+  });
 }
 
 /** Who sends on though the answer is there may be slow to see it, or means to keep the connection. */

@@ -6,6 +6,7 @@ import { Connections } from "../../src/http/connections.ts";
 /** What of a socket is asked for here. */
 class FakeSocket extends EventEmitter {
   destroyed = false;
+  writableEnded = false;
   destroy(): void {
     this.destroyed = true;
     this.emit("close");
@@ -13,11 +14,9 @@ class FakeSocket extends EventEmitter {
 }
 
 function open(most: number) {
-  let now = 0;
-  const connections = new Connections(most, () => now);
+  const connections = new Connections(most, () => 0);
   return {
     connections,
-    at: (ms: number) => (now = ms),
     connect: (): Socket => {
       const socket = new FakeSocket() as unknown as Socket;
       connections.add(socket);
@@ -46,19 +45,26 @@ test("where all are busy the newcomer has to go", () => {
   expect([connect().destroyed, busy.destroyed, connections.all.size]).toEqual([true, false, 1]);
 });
 
-test("what a burst has left idle is closed before its time-out, down to what is kept", () => {
-  const { connections, connect, at } = open(10_000);
-  const sockets = Array.from({ length: 1000 }, connect);
+test("of more idle ones than are kept none is closed: the next answers should end theirs", () => {
+  const { connections, connect } = open(10_000);
+  const sockets = Array.from({ length: 513 }, connect);
   for (const socket of sockets) {
     connections.busy(socket);
     connections.idle(socket);
   }
-  at(9000);
+  expect(connections.areTooManyIdle).toBe(true);
   connections.busy(sockets[0]!);
-  connections.idle(sockets[0]!);
-  connections.trim();
-  expect(connections.all.size).toBe(1000);
-  at(11_000);
-  connections.trim();
-  expect([connections.all.size, sockets[0]?.destroyed]).toEqual([512, false]);
+  expect([connections.areTooManyIdle, sockets.some(({ destroyed }) => destroyed)]).toEqual([false, false]);
+});
+
+test("one with a request left of several is not idle", () => {
+  const { connections, connect } = open(2);
+  const [pipelined, busy] = [connect(), connect()];
+  connections.busy(pipelined);
+  connections.busy(pipelined);
+  connections.busy(busy);
+  connections.idle(pipelined);
+  expect([connect().destroyed, pipelined.destroyed]).toEqual([true, false]);
+  connections.idle(pipelined);
+  expect([connect().destroyed, pipelined.destroyed]).toEqual([false, true]);
 });
