@@ -15,11 +15,10 @@ interface Target {
   isReady: boolean;
 }
 
-const CHECK_MS = 100;
-
 export interface BalancerOptions {
   /** It asks each proxy for readiness, and keeps connections open; else it does neither, as nginx by itself. */
   readonly asks: boolean;
+  readonly everyMs?: number;
 }
 
 /**
@@ -33,7 +32,7 @@ export class Balancer {
   readonly #checks: NodeJS.Timeout | undefined;
   #turn = 0;
 
-  private constructor(server: Server, ports: readonly number[], { asks }: BalancerOptions) {
+  private constructor(server: Server, ports: readonly number[], { asks, everyMs = 100 }: BalancerOptions) {
     this.#server = server;
     this.#targets = ports.map((port) => ({
       port,
@@ -44,7 +43,7 @@ export class Balancer {
     if (!asks) return;
     this.#checks = setInterval(() => {
       for (const target of this.#targets) this.#check(target);
-    }, CHECK_MS);
+    }, everyMs);
   }
 
   static async start(ports: readonly number[], options: BalancerOptions): Promise<Balancer> {

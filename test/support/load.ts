@@ -53,6 +53,8 @@ interface Shape {
   readonly model: string;
   readonly clients: number;
   readonly customers: readonly string[];
+  /** Of each client, between its calls. */
+  readonly pauseMs?: number;
 }
 
 /** Clients that call again and again, each its own customer by turns, and keep their receipts. */
@@ -86,7 +88,7 @@ export class Load {
   }
 
   async #client(): Promise<void> {
-    const { model, customers } = this.#shape;
+    const { model, customers, pauseMs = PAUSE_MS } = this.#shape;
     while (this.#running) {
       const turn = this.#calls++;
       const customerId = customers[turn % customers.length] ?? "";
@@ -94,7 +96,7 @@ export class Load {
         const call = { model, customerId, stream: turn % 3 === 0 };
         const way = this.#baseUrl === undefined ? {} : { baseUrl: this.#baseUrl };
         this.paid.push(await payingCall(this.#stack, { ...call, ...way }));
-        await delay(PAUSE_MS);
+        await delay(pauseMs);
       } catch (error) {
         this.failures.push(String(error));
         // While the service is away, trying faster only takes time from its restart.
