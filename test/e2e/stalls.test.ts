@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FakeUpstream, openStream, sendDelta } from "../support/fake-upstream.ts";
 import { readLedger } from "../support/ledger-rows.ts";
@@ -8,6 +9,7 @@ import { MASTER_KEY, Stack } from "../support/stack.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const BYTES = 19 * 1024 * 1024;
+const BEAT_MS = 20;
 const PRICES = { input_cost_per_token: 0.0000000001, output_cost_per_token: 0.0000000001 };
 
 let upstream: FakeUpstream;
@@ -88,6 +90,18 @@ async function live(): Promise<string> {
   return "liveliness";
 }
 
+/** One question after the other until told to stop: how long each took. */
+async function beat(isOver: () => boolean): Promise<number[]> {
+  const took: number[] = [];
+  while (!isOver()) {
+    const asked = performance.now();
+    await live();
+    took.push(performance.now() - asked);
+    await delay(BEAT_MS);
+  }
+  return took;
+}
+
 /** Asks for liveliness when the body's last byte has left; tells which of the two was answered first. */
 async function race(body: Buffer, user: string): Promise<{ first: string; status: number }> {
   await live();
@@ -112,6 +126,23 @@ test.each(["spaces", "letters without a space", "Han without a stop", "60,000 me
     expect(await race(bodyOf(name, "mock"), name)).toEqual({ first: "liveliness", status: 200 });
   },
 );
+
+// Setup     the same questions while nothing else is asked tell what this machine needs for one.
+// Timeline  four such calls at once; liveliness is asked on and on, until the last of them is answered.
+// Proves    it is answered all along, and none waits as for a loop that is held up by the count of a whole call.
+test("liveliness is answered on and on while several such calls are counted", async () => {
+  let questions = 0;
+  const idle = await beat(() => ++questions > 20);
+  const body = bodyOf("letters without a space", "mock");
+  let isOver = false;
+  const sent = Promise.all(["a", "b", "c", "d"].map((user) => send(body, user).answer)).finally(() => {
+    isOver = true;
+  });
+  const [answers, took] = await Promise.all([sent, beat(() => isOver)]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect(took.length).toBeGreaterThan(5);
+  expect(Math.max(...took)).toBeLessThan(Math.max(1000, 5 * Math.max(...idle)));
+});
 
 test.each(NASTY_BODIES.filter(({ refusal }) => refusal !== null))(
   "a call of $name is refused as $refusal, in few words",
