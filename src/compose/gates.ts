@@ -6,9 +6,11 @@ import type { Parts } from "./parts.ts";
 
 /**
  * Two full batches: one is on its way to the store, the next is complete. More that wait for the ledger are not
- * recorded any faster; fewer would refuse some of a thousand calls that come in the same moment.
+ * recorded any faster.
  */
 const MAX_PENDING_CHARGES = 1024;
+/** A thousand calls that come in the same moment are served, however long this machine takes. */
+const ALWAYS_CALLS = 1024;
 /** A process that comes so late to everything, turn after turn, has more to do than it can. */
 const MAX_LOOP_DELAY_MS = 500;
 /** What operators and dashboards ask for has room of its own, so that calls never keep it out. */
@@ -25,7 +27,7 @@ export function openGates(
   const isBehind = (): boolean =>
     ledger.pending >= MAX_PENDING_CHARGES || loop.standingMs > MAX_LOOP_DELAY_MS;
   return {
-    callGate: new Gate({ ...config.load, isBehind, nowMs }),
+    callGate: new Gate({ ...config.load, isBehind, always: ALWAYS_CALLS, nowMs }),
     managementGate: new Gate({ ...MANAGEMENT, nowMs }),
   };
 }

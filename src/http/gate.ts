@@ -8,11 +8,15 @@ export interface GateOptions {
   readonly maxQueueMs: number;
   /** True while what is in flight waits for us: one more would only wait with it. Default: never. */
   readonly isBehind?: () => boolean;
+  /** So many are let in also while it is behind: a burst, or a slow machine, is no overload. Default: none. */
+  readonly always?: number;
   readonly nowMs: () => number;
 }
 
 /** The most that wait for one before them to end; each keeps a socket and little else. */
 const MAX_WAITING = 1024;
+/** Who has been behind within this time lets in one for each that leaves. */
+const CAREFUL_MS = 2000;
 /** Bodies up to this are part of what any request needs; only larger ones are counted by the byte. */
 const SMALL_BODY_BYTES = 64 * 1024;
 
@@ -28,11 +32,34 @@ export interface Place {
 export class Gate {
   readonly #requests: Room;
   readonly #bytes: Room;
+  readonly #options: GateOptions;
+  /** After it was behind: no more than were in flight then. */
+  #ceiling = Infinity;
+  #behindAt = -Infinity;
 
-  constructor({ maxRequests, maxBodyBytes, maxQueueMs, isBehind, nowMs }: GateOptions) {
+  constructor(options: GateOptions) {
+    const { maxRequests, maxBodyBytes, maxQueueMs, nowMs } = options;
     const queue = { maxWaiting: MAX_WAITING, maxWaitMs: maxQueueMs, nowMs };
-    this.#requests = new Room({ ...queue, size: maxRequests, isOpen: () => isBehind?.() !== true });
+    this.#options = options;
+    this.#requests = new Room({ ...queue, size: maxRequests, isOpen: () => this.#isOpen() });
     this.#bytes = new Room({ ...queue, size: maxBodyBytes });
+  }
+
+  /**
+   * That it is no longer behind does not mean that there is room for all who wait: those who were let in last have
+   * not come to where the others wait.
+   */
+  #isOpen(): boolean {
+    const { isBehind, always = 0, nowMs } = this.#options;
+    const { taken } = this.#requests;
+    if (isBehind === undefined || taken < always) return true;
+    if (isBehind()) {
+      this.#ceiling = Math.min(this.#ceiling, taken);
+      this.#behindAt = nowMs();
+      return false;
+    }
+    if (this.#ceiling < Infinity && nowMs() - this.#behindAt > CAREFUL_MS) this.#ceiling = Infinity;
+    return taken < this.#ceiling;
   }
 
   /** True while nothing is in flight. */

@@ -50,3 +50,31 @@ test("who leaves while it waits for more room takes none along", async () => {
   next?.leave();
   expect(gate.isEmpty()).toBe(true);
 });
+
+const BOUNDS = { maxRequests: 100, maxBodyBytes: 0, maxQueueMs: 0 };
+
+test("after it was behind one is let in for each that leaves, until that is over for a while", async () => {
+  let now = 0;
+  let isBehind = false;
+  const gate = new Gate({ ...BOUNDS, isBehind: () => isBehind, nowMs: () => now });
+  const [first] = [await gate.enter(0), await gate.enter(0), await gate.enter(0)];
+  isBehind = true;
+  expect(await gate.enter(0)).toBeNull();
+  isBehind = false;
+  now = 2000;
+  expect(await gate.enter(0)).toBeNull();
+  first?.leave();
+  expect(await gate.enter(0)).not.toBeNull();
+  expect(await gate.enter(0)).toBeNull();
+  now = 2001;
+  expect(await gate.enter(0)).not.toBeNull();
+  expect(await gate.enter(0)).not.toBeNull();
+});
+
+test("so many as it always has room for are let in also while it is behind", async () => {
+  const gate = new Gate({ ...BOUNDS, always: 2, isBehind: () => true, nowMs: () => 0 });
+  const [first, second] = [await gate.enter(0), await gate.enter(0)];
+  expect([first === null, second === null, await gate.enter(0)]).toEqual([false, false, null]);
+  first?.leave();
+  expect(await gate.enter(0)).not.toBeNull();
+});
