@@ -118,6 +118,8 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
       const waitUntil = (): number => Math.min(end, quietAt());
       while (waitUntil() > performance.now()) await delay(waitUntil() - performance.now());
       if (quietAt() <= performance.now()) return;
+      // Right after the connections that have come were taken: one that is not yet taken then is lost.
+      await new Promise((resolve) => setImmediate(resolve));
       void stopListening();
       // Who was let in before has its request on the way.
       await delay(LAST_REQUEST_MS);

@@ -16,9 +16,8 @@ const SLOW = { clients: 1, calls: 4, pauseMs: 500 };
 const CUSTOMERS = Array.from({ length: 8 }, (_, index) => `customer-${index}`);
 
 const BALANCERS: [string, BalancerOptions, { clients: number; calls: number; pauseMs?: number }][] = [
-  ["a load balancer that asks for readiness", { asks: true }, BUSY],
-  ["one that asks nobody", { asks: false }, BUSY],
-  ["one that asks every 2 s, with few calls", { asks: true, everyMs: 2000 }, SLOW],
+  ["a load balancer that asks for readiness", { everyMs: 100 }, BUSY],
+  ["one that asks every 2 s, with few calls", { everyMs: 2000 }, SLOW],
 ];
 
 // Setup     two proxies, each by itself, on one store and Redis, behind a load balancer that

@@ -16,31 +16,29 @@ interface Target {
 }
 
 export interface BalancerOptions {
-  /** It asks each proxy for readiness, and keeps connections open; else it does neither, as nginx by itself. */
-  readonly asks: boolean;
-  readonly everyMs?: number;
+  /** How often it asks each proxy for readiness. */
+  readonly everyMs: number;
 }
 
 /**
- * A load balancer as operators run one in front of proxies: it sends calls by turns, to those that it takes for ready.
+ * A load balancer as operators run one in front of proxies: it sends calls by turns, to those that it takes for ready, and keeps connections open.
  * A call that has been sent is never sent again: it may have been paid for. Only where nobody listens does it try the
  * next.
  */
 export class Balancer {
   readonly #server: Server;
   readonly #targets: Target[];
-  readonly #checks: NodeJS.Timeout | undefined;
+  readonly #checks: NodeJS.Timeout;
   #turn = 0;
 
-  private constructor(server: Server, ports: readonly number[], { asks, everyMs = 100 }: BalancerOptions) {
+  private constructor(server: Server, ports: readonly number[], { everyMs }: BalancerOptions) {
     this.#server = server;
     this.#targets = ports.map((port) => ({
       port,
-      agent: new Agent({ keepAlive: asks, maxSockets: 64 }),
+      agent: new Agent({ keepAlive: true, maxSockets: 64 }),
       isReady: true,
     }));
     server.on("request", (incoming, outgoing) => this.#pass(incoming, outgoing));
-    if (!asks) return;
     this.#checks = setInterval(() => {
       for (const target of this.#targets) this.#check(target);
     }, everyMs);
