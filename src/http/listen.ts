@@ -36,7 +36,8 @@ async function listenAlone(server: Server, at: { port: number; host: string }): 
   const acceptors: Acceptor[] = [];
   try {
     await begin(server, CAN_TAKE_TURNS ? shared : whole);
-    while (CAN_TAKE_TURNS && acceptors.length < ACCEPTORS - 1) {
+    const others = CAN_TAKE_TURNS ? ACCEPTORS - 1 : 0;
+    while (acceptors.length < others) {
       // As http.createServer sets up its own.
       const acceptor = createServer({ allowHalfOpen: true, noDelay: true });
       acceptor.on("connection", (socket) => server.emit("connection", socket));

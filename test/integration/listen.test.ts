@@ -26,10 +26,10 @@ test("of two processes that listen on one port at once one has it, and the other
   const pair = [await ready(), await ready()];
   for (let round = 0; round < PAIRS; round++) {
     const { port } = await LateAddress.reserve();
-    const ask = async (child: ChildProcess, message: object): Promise<unknown> => {
+    const ask = async (child: ChildProcess, message: object): Promise<string> => {
       const answered = once(child, "message");
       child.send(message);
-      return (await answered)[0];
+      return String((await answered)[0]);
     };
     const results = await Promise.all(pair.map((child) => ask(child, { port })));
     expect(results.toSorted()).toEqual(["EADDRINUSE", "listening"]);
