@@ -66,7 +66,7 @@ function readSetup(options: ProcessOptions): { config: Config; log: Log; isForce
     });
     // A log must never decide about calls: what it cannot write it drops.
     const output = createLogOutput();
-    process.once("exit", output.flush);
+    process.once("exit", () => output.flush());
     const log: Log = pino(
       { level: config.logLevel, base: { process: options.name, pid: process.pid } },
       output,

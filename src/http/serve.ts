@@ -76,16 +76,14 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_MS,
   });
-  let leaving = false;
-  let lastRequestAt = -Infinity;
-  let lastCallAt = -Infinity;
+  const heard: Heard = { leaving: false, requestAt: -Infinity, callAt: -Infinity };
   server.on("request", (request, response) => {
     const { socket } = request;
     connections.busy(socket);
-    if (leaving || connections.areTooManyIdle) response.shouldKeepAlive = false;
-    lastRequestAt = performance.now();
+    if (heard.leaving || connections.areTooManyIdle) response.shouldKeepAlive = false;
+    heard.requestAt = performance.now();
     // A balancer goes on to ask how we are, also when it sends nobody any more.
-    if (request.url?.startsWith("/health/") !== true) lastCallAt = lastRequestAt;
+    if (request.url?.startsWith("/health/") !== true) heard.callAt = heard.requestAt;
     const answered = handle(request, response).finally(() => {
       if (!request.complete) cutOffLater(request);
     });
@@ -109,20 +107,9 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
   return {
     address,
     port,
-    leave: async (limitMs) => {
-      leaving = true;
-      const begun = performance.now();
-      if (lastRequestAt + KEEP_ALIVE_TIMEOUT_MS < begun) return;
-      const end = begun + limitMs;
-      const quietAt = (): number => Math.max(begun, lastCallAt) + QUIET_MS;
-      const waitUntil = (): number => Math.min(end, quietAt());
-      while (waitUntil() > performance.now()) await delay(waitUntil() - performance.now());
-      if (quietAt() <= performance.now()) return;
-      // Right after the connections that have come were taken: one that is not yet taken then is lost.
-      await new Promise((resolve) => setImmediate(resolve));
-      void stopListening();
-      // Who was let in before has its request on the way.
-      await delay(LAST_REQUEST_MS);
+    leave: (limitMs) => {
+      heard.leaving = true;
+      return leave({ heard, stopListening }, limitMs);
     },
     drain: (deadlineMs) => drain({ server, stopListening, inFlight, sockets: connections.all }, deadlineMs),
   };
@@ -146,6 +133,31 @@ function sent(response: ServerResponse, socket: Socket): Promise<void> {
 function cutOffLater(request: IncomingMessage): void {
   const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
   request.once("close", () => clearTimeout(timer));
+}
+
+/** When the last request came, and the last that was a call. */
+interface Heard {
+  leaving: boolean;
+  requestAt: number;
+  callAt: number;
+}
+
+async function leave(
+  { heard, stopListening }: { heard: Heard; stopListening: () => Promise<void> },
+  limitMs: number,
+): Promise<void> {
+  const begun = performance.now();
+  if (heard.requestAt + KEEP_ALIVE_TIMEOUT_MS < begun) return;
+  const end = begun + limitMs;
+  const quietAt = (): number => Math.max(begun, heard.callAt) + QUIET_MS;
+  const waitUntil = (): number => Math.min(end, quietAt());
+  while (waitUntil() > performance.now()) await delay(waitUntil() - performance.now());
+  if (quietAt() <= performance.now()) return;
+  // Right after the connections that have come were taken: one that is not yet taken then is lost.
+  await new Promise((resolve) => setImmediate(resolve));
+  void stopListening();
+  // Who was let in before has its request on the way.
+  await delay(LAST_REQUEST_MS);
 }
 
 interface Open {
