@@ -11,7 +11,7 @@ export const customerId = z
   .string()
   .min(1, "Input should not be empty")
   // A call whose `user` is blank names nobody.
-  .refine((id) => id.trim() !== "", "Input should not be blank")
+  .refine((id) => id === "" || id.trim() !== "", "Input should not be blank")
   .refine((id) => id.isWellFormed(), "Input should be well-formed Unicode")
   .refine(
     (id) => Buffer.byteLength(id) <= MAX_ID_BYTES,
