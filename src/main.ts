@@ -1,5 +1,6 @@
 import { createApp } from "./app.ts";
 import { composeProxy } from "./compose/proxy.ts";
+import { refuseAtOnce } from "./http/refuse-at-once.ts";
 import { serve } from "./http/serve.ts";
 import { errorFields } from "./lib/log.ts";
 import { releaseMemoryWhenIdle } from "./release-memory.ts";
@@ -16,7 +17,7 @@ await runProcess({
     const proxy = composeProxy(config, log);
     const app = createApp(proxy.app);
     app.on("error", (error: unknown) => log.debug(errorFields(error), "http.connection_error"));
-    const serving = await serve(app.callback(), config);
+    const serving = await serve(app.callback(), { ...config, refuse: refuseAtOnce(proxy.app) });
     const { address, port } = serving;
     releaseMemoryWhenIdle({ isIdle: proxy.app.callGate.isEmpty, log });
     log.info({ address, port }, "proxy.listening");

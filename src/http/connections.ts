@@ -1,7 +1,10 @@
 import type { Socket } from "node:net";
 
-/** So many idle connections are kept for as long as their time-out says; with more, answers end theirs. */
-const KEPT_IDLE = 512;
+/**
+ * This share of the most connections is kept while idle, for as long as their time-out says; with more, answers end
+ * theirs. An idle one costs some 16 KiB, to open another more time than to refuse a call.
+ */
+const KEPT_IDLE_SHARE = 0.5;
 
 /**
  * The open connections of a server. One more than `most` costs the one its place that has been idle the longest,
@@ -63,6 +66,6 @@ export class Connections {
    * balancer keeps open what it likes.
    */
   get areTooManyIdle(): boolean {
-    return this.#idle.size > KEPT_IDLE;
+    return this.#idle.size > this.#most * KEPT_IDLE_SHARE;
   }
 }

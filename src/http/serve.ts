@@ -54,6 +54,8 @@ export interface ServeOptions {
   readonly host: string;
   readonly maxBodyBytes?: number;
   readonly load?: { readonly maxRequests: number };
+  /** True: it has been answered, whole, and needs nothing else. */
+  readonly refuse?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 /**
@@ -81,6 +83,11 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     const { socket } = request;
     connections.busy(socket);
     if (heard.leaving || connections.areTooManyIdle) response.shouldKeepAlive = false;
+    if (options.refuse?.(request, response) === true) {
+      heard.requestAt = heard.callAt = performance.now();
+      response.once("close", () => connections.idle(socket));
+      return;
+    }
     heard.requestAt = performance.now();
     // A balancer goes on to ask how we are, also when it sends nobody any more.
     if (request.url?.startsWith("/health/") !== true) heard.callAt = heard.requestAt;

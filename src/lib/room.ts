@@ -17,21 +17,20 @@ interface Waiting {
 }
 
 const TICK_MS = 20;
-/** The share of the longest wait that is left while a queue stands. */
-const STANDING_SHARE = 0.1;
+/** The share of the most who wait that is left after somebody has waited in vain. */
+const SHORT_SHARE = 0.1;
 
 /**
- * Room for so much at once, and a queue before it: first come, first served. A queue that is let in whole now and
- * then is a burst, and everyone in it may wait for `maxWaitMs`. One that has stood for so long is more than can be
- * served: everyone waits a tenth of that, since a longer queue would serve no more, only later.
+ * Room for so much at once, and a queue before it: first come, first served. A burst waits as a whole, for
+ * `maxWaitMs`. Once somebody has waited so long in vain there is more than can be served, and only a tenth as many
+ * wait, until nobody has been refused for `maxWaitMs`: a longer queue would serve no more, only later.
  */
 export class Room {
   readonly #options: RoomOptions;
   readonly #queue: Waiting[] = [];
   #taken = 0;
-  #standsSince = 0;
-  /** When the last who waited was refused; a queue that ends so, and is there again at once, still stands. */
-  #refusedAt = -Infinity;
+  /** The queue is kept short until then. */
+  #shortUntil = -Infinity;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: RoomOptions) {
@@ -50,24 +49,36 @@ export class Room {
    * An amount larger than the room is taken when nothing else is in it.
    */
   take(amount: number): boolean | Promise<boolean> {
-    const { maxWaiting, maxWaitMs, nowMs } = this.#options;
+    const { maxWaitMs, nowMs } = this.#options;
     if (this.#queue.length === 0 && this.#fits(amount)) {
       this.#taken += amount;
       return true;
     }
-    if (this.#queue.length >= maxWaiting || maxWaitMs === 0) return false;
-    const since = nowMs();
-    if (this.#queue.length === 0 && since - this.#refusedAt > maxWaitMs * STANDING_SHARE)
-      this.#standsSince = since;
+    if (maxWaitMs === 0 || this.refuses()) return false;
     this.#timer ??= setInterval(() => this.#move(), TICK_MS);
     return new Promise((decide) => {
-      this.#queue.push({ amount, since, decide });
+      this.#queue.push({ amount, since: nowMs(), decide });
     });
   }
 
   give(amount: number): void {
     this.#taken -= amount;
     if (this.#queue.length > 0) this.#move();
+  }
+
+  /** True: as many wait as may, and who asks now is refused. To be asked by who comes, since it counts as a refusal. */
+  refuses(): boolean {
+    const { length } = this.#queue;
+    const { maxWaiting, nowMs } = this.#options;
+    if (length < maxWaiting * SHORT_SHARE) return false;
+    const now = nowMs();
+    if (now >= this.#shortUntil) return length >= maxWaiting;
+    this.#keepShort(now);
+    return true;
+  }
+
+  #keepShort(now: number): void {
+    this.#shortUntil = now + this.#options.maxWaitMs;
   }
 
   #fits(amount: number): boolean {
@@ -77,21 +88,17 @@ export class Room {
 
   /** Lets in who fits, refuses who has waited too long. */
   #move(): void {
-    const now = this.#options.nowMs();
+    const { maxWaitMs, nowMs } = this.#options;
+    const now = nowMs();
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
       const taken = this.#fits(head.amount);
-      if (!taken && now - head.since < this.#patienceMs(now)) return;
+      if (!taken && now - head.since < maxWaitMs) return;
       this.#queue.shift();
       if (taken) this.#taken += head.amount;
-      else this.#refusedAt = now;
+      else this.#keepShort(now);
       head.decide(taken);
     }
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-  }
-
-  #patienceMs(now: number): number {
-    const { maxWaitMs } = this.#options;
-    return now - this.#standsSince > maxWaitMs ? maxWaitMs * STANDING_SHARE : maxWaitMs;
   }
 }

@@ -54,6 +54,8 @@ class Line {
     const length = Number(/content-length: (\d+)/i.exec(this.#text)?.[1] ?? 0);
     if (this.#text.length < head + 4 + length) return;
     const status = Number(this.#text.slice(9, 12));
+    // Whoever sends on one that the server ends loses the call.
+    if (/^connection: close\r$/im.test(this.#text.slice(0, head + 2))) this.#socket.destroy();
     this.#text = "";
     this.#answer(status);
   }

@@ -46,8 +46,8 @@ test("where all are busy the newcomer has to go", () => {
 });
 
 test("of more idle ones than are kept none is closed: the next answers should end theirs", () => {
-  const { connections, connect } = open(10_000);
-  const sockets = Array.from({ length: 513 }, connect);
+  const { connections, connect } = open(20);
+  const sockets = Array.from({ length: 11 }, connect);
   for (const socket of sockets) {
     connections.busy(socket);
     connections.idle(socket);

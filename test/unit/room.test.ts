@@ -143,26 +143,59 @@ describe("a queue that never empties", () => {
     return waits;
   }
 
-  test("is kept short: nobody waits long for a place that others get", async () => {
+  test("is kept short: nobody waits long, and who finds it full is refused at once", async () => {
     const room = open(1);
     const waits = await overload(room, 10);
     const late = waits.slice(-200);
-    expect(Math.max(...late.map(({ ms }) => ms))).toBeLessThanOrEqual(WAIT_MS / 10 + 20);
+    // Ten wait, and one is let in every 20 ms.
+    expect(Math.max(...late.map(({ ms }) => ms))).toBeLessThanOrEqual(10 * 20 + 20);
     expect(late.some(({ isIn }) => isIn)).toBe(true);
+    expect(late.filter(({ isIn }) => !isIn).every(({ ms }) => ms === 0)).toBe(true);
     // Each that left made place for one.
     expect(waits.filter(({ isIn }) => isIn).length).toBeGreaterThanOrEqual(499);
     await pass(WAIT_MS);
   });
 
-  test("is a burst again once it has been empty", async () => {
+  test("stays short though all who wait are let in at once now and then", async () => {
+    const room = open(50);
+    const { ask } = watch(room);
+    const come = (count: number): void => {
+      for (let at = 0; at < count; at++) ask("x");
+    };
+    come(150);
+    await pass(WAIT_MS);
+    for (let batch = 0; batch < 5; batch++) {
+      room.give(50);
+      come(150);
+      expect([room.taken, room.waiting, room.refuses()]).toEqual([50, 10, true]);
+      await pass(WAIT_MS / 2);
+    }
+    await pass(WAIT_MS);
+  });
+
+  test("is a burst again once nobody has been refused for as long as one may wait", async () => {
     const room = open(1);
     await overload(room, 3);
     await pass(WAIT_MS);
-    const { decided, ask } = watch(room);
-    ask("patient");
-    await pass(WAIT_MS / 2);
+    const { ask } = watch(room);
+    for (let at = 0; at < 20; at++) ask("early");
+    expect(room.waiting).toBe(10);
     room.give(1);
-    await pass(0);
-    expect(decided).toEqual(["patient in"]);
+    await pass(WAIT_MS);
+    await pass(WAIT_MS);
+    for (let at = 0; at < 200; at++) ask("burst");
+    expect([room.waiting, room.refuses()]).toEqual([100, true]);
+    await pass(WAIT_MS);
+  });
+
+  test("a burst that is too large is cut where it is, and the rest of it waits as long as it may", async () => {
+    const room = open(1);
+    const { decided, ask } = watch(room);
+    for (let at = 0; at < 150; at++) ask(String(at));
+    expect([room.waiting, decided.filter((one) => one.endsWith("refused")).length]).toEqual([100, 49]);
+    await pass(WAIT_MS - 20);
+    expect(room.waiting).toBe(100);
+    await pass(20);
+    expect(room.waiting).toBe(0);
   });
 });
