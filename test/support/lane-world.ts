@@ -24,6 +24,8 @@ export interface SeenAttempt {
 const FIRST_OPEN_MS = 30_000;
 const RETRY_MS = 5000;
 
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 /**
  * Endpoints, their deliveries and their receivers, in memory, for lanes to work on; its clock is the test's.
  * Store calls that `broken` names reject.
@@ -42,6 +44,8 @@ export class LaneWorld {
   inFlight = 0;
   mostInFlight = 0;
   workers = 1;
+  /** How long after a change was made whoever made it hears so. */
+  changeToldMs = 0;
   answer: (attempt: SeenAttempt) => Answer = () => ({ code: "delivered" });
   readonly #endpoints = new Map<string, EndpointDoc>();
   /** Pending deliveries and when they are due, by endpoint. */
@@ -106,11 +110,11 @@ export class LaneWorld {
       },
       breaker: this.#breaker(),
       disable: (endpointId, reason) =>
-        this.#call("disable", () => {
+        this.#change("disable", () => {
           this.disabled.push({ endpointId, reason });
           this.change(endpointId, { state: "disabled" });
         }),
-      pauseUntil: (id, until) => this.#call("pauseUntil", () => this.change(id, { pausedUntil: until })),
+      pauseUntil: (id, until) => this.#change("pauseUntil", () => this.change(id, { pausedUntil: until })),
       observed: () => {},
       later: (wake) => void this.later.push(wake),
       handOver: (ids) => void this.handedOver.push(...ids),
@@ -128,6 +132,11 @@ export class LaneWorld {
     await Promise.resolve();
     if (this.broken.has(name)) throw new Error(`${name} is away`);
     return work();
+  }
+
+  async #change(name: string, work: () => void): Promise<void> {
+    await this.#call(name, work);
+    if (this.changeToldMs > 0) await delay(this.changeToldMs);
   }
 
   #findDue(id: string, limit: number): string[] {

@@ -48,6 +48,8 @@ export class Lane {
   #timer: NodeJS.Timeout | undefined;
   /** After a failure of the store nothing begins before this. */
   #restUntilMs = -Infinity;
+  /** Receivers whose wish for a stop or a pause is on its way to the store: until it is there nothing begins. */
+  #wishes = 0;
   #usualMs: number | null = null;
   #timedOut = false;
 
@@ -117,14 +119,14 @@ export class Lane {
   }
 
   async #pass(): Promise<void> {
-    while (!this.#stopped && this.hasMore) {
+    while (!this.#stopped && this.hasMore && this.#wishes === 0) {
       const restMs = this.#restUntilMs - this.#deps.nowMs();
       if (restMs > 0) {
         this.#wakeIn(restMs);
         return;
       }
       const endpoint = await this.#deps.endpoint(this.#endpointId);
-      if (this.#stopped) return;
+      if (this.#stopped || this.#wishes > 0) return;
       const begun = endpoint !== null && (await this.#beginOne(endpoint));
       if (endpoint === null) this.#forget();
       if (!begun) return;
@@ -218,18 +220,32 @@ export class Lane {
       return;
     }
     this.#deps.observed(endpoint, attempted);
+    const { verdict, attempts } = attempted;
+    const wish = this.#wishOf(endpoint, verdict);
+    if (wish !== null) await this.#heed(wish);
     await this.#learn(sending, attempted);
-    const { verdict } = attempted;
-    if (verdict.disableReason !== null) {
-      await this.#deps.disable(endpoint._id, verdict.disableReason);
-      this.#deps.forgetEndpoint(this.#endpointId);
-    } else if (verdict.next === "retry" && verdict.pauseEndpointMs !== null) {
-      const until = new Date(this.#deps.now().getTime() + verdict.pauseEndpointMs);
-      await this.#deps.pauseUntil(endpoint._id, until);
-      this.#deps.forgetEndpoint(this.#endpointId);
-    } else if (verdict.next === "retry" && verdict.waitMs <= LONGEST_DELAYED_JOB_MS) {
-      const { attempts } = attempted;
+    if (wish === null && verdict.next === "retry" && verdict.waitMs <= LONGEST_DELAYED_JOB_MS) {
       this.#deps.later({ id, endpointId: endpoint._id, attempts, delayMs: verdict.waitMs });
+    }
+  }
+
+  /** What its receiver wants done with the endpoint. */
+  #wishOf({ _id }: EndpointDoc, verdict: Tried["verdict"]): (() => Promise<void>) | null {
+    const { disableReason } = verdict;
+    if (disableReason !== null) return () => this.#deps.disable(_id, disableReason);
+    const pauseMs = verdict.next === "retry" ? verdict.pauseEndpointMs : null;
+    if (pauseMs === null) return null;
+    return () => this.#deps.pauseUntil(_id, new Date(this.#deps.now().getTime() + pauseMs));
+  }
+
+  /** Changes the endpoint as its receiver asked; what is remembered of it until then would let others begin. */
+  async #heed(change: () => Promise<void>): Promise<void> {
+    this.#wishes++;
+    try {
+      await change();
+      this.#deps.forgetEndpoint(this.#endpointId);
+    } finally {
+      this.#wishes--;
     }
   }
 

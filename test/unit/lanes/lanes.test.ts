@@ -206,6 +206,24 @@ test("a receiver that wants no more is disabled once, and its other deliveries a
   expect([world.attempts.length, world.pending("a")]).toEqual([1, 100]);
 });
 
+test.each<[string, Answer]>([
+  ["no more", { code: "http_410", disable: "410 Gone" }],
+  ["a pause", { code: "http_429", retryAfterMs: 40_000 }],
+])(
+  "once a receiver has asked for %s nothing is begun, also before the store says that it knows",
+  async (_, answer) => {
+    world.add("a", 3);
+    world.answer = () => answer;
+    world.changeToldMs = 500;
+    const lanes = world.worker();
+    lanes.offer("a", ["a-0"]);
+    await pass(10);
+    lanes.offer("a", ["a-1", "a-2"]);
+    await pass(20_000);
+    expect(world.attempts).toHaveLength(1);
+  },
+);
+
 test("a retry within a minute wakes a worker, a later one is left to the sweep", async () => {
   world.add("a", 1);
   world.answer = () => ({ code: "http_500" });
