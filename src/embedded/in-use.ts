@@ -8,9 +8,10 @@ export const EXIT_DATA_LOST = 78;
 export class DataLostError extends Error {
   override readonly name = "DataLostError";
 
-  constructor(what: string) {
+  /** `or` is a way out that loses less than to begin anew. */
+  constructor(what: string, or: string | null = null) {
     super(
-      `${what}, although it has been in use; bring it back from a backup, or begin anew with --force-new, which keeps what is there under another name`,
+      `${what}, although it has been in use; bring it back from a backup, ${or === null ? "" : `${or}, `}or begin anew with --force-new, which keeps what is there under another name`,
     );
   }
 }
@@ -20,7 +21,7 @@ export function inUseFile(dataDir: string, kind: "store" | "mongo"): string {
   return path.join(dataDir, `${kind}.in-use`);
 }
 
-/** Notes for good that there is data from now on; it is on the disk when this returns, and needs no room there. */
+/** Notes that there is data from now on; it is on the disk when this returns, and needs no room there. */
 export function markInUse(file: string): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
@@ -45,10 +46,10 @@ export function syncFolder(folder: string): void {
 }
 
 /** Throws DataLostError for a file that is gone or empty where there has been one. */
-export function requireContent(file: string): void {
+export function requireContent(file: string, or: string | null = null): void {
   const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) throw new DataLostError(`${file} is gone`);
-  if (found.size === 0) throw new DataLostError(`${file} is empty`);
+  if (found === undefined) throw new DataLostError(`${file} is gone`, or);
+  if (found.size === 0) throw new DataLostError(`${file} is empty`, or);
 }
 
 export function hasContent(file: string): boolean {

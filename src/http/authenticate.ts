@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Next } from "koa";
 import { AppError } from "../errors.ts";
 import { hashApiKey, sameDigest } from "../lib/secrets.ts";
@@ -20,7 +21,7 @@ export interface KeyCheckDeps {
  */
 export function authenticate(deps: KeyCheckDeps) {
   return async (ctx: AppContext, next: Next): Promise<void> => {
-    checkKey(ctx, presentedKey(ctx), deps);
+    checkKey(ctx, presentedKey(ctx.req), deps);
     await next();
   };
 }
@@ -32,7 +33,7 @@ export function authenticate(deps: KeyCheckDeps) {
 export function authenticateOperator(deps: KeyCheckDeps & { sessions: Pick<Sessions, "find" | "isCsrf"> }) {
   const { masterKeyHash, sessions } = deps;
   return async (ctx: AppContext, next: Next): Promise<void> => {
-    const key = presentedKey(ctx);
+    const key = presentedKey(ctx.req);
     const token = key === null ? sessionCookie(ctx) : null;
     if (token === null) {
       checkKey(ctx, key, deps);
@@ -74,8 +75,13 @@ function isReading(ctx: AppContext): boolean {
   return ctx.method === "GET" || ctx.method === "HEAD";
 }
 
-function presentedKey(ctx: AppContext): string | null {
-  const { headers } = ctx.req;
+/** True for a request with the key of this hash, whatever it asks for. */
+export function holdsKey(request: IncomingMessage, keyHash: string): boolean {
+  const key = presentedKey(request);
+  return key !== null && sameDigest(hashApiKey(key), keyHash);
+}
+
+function presentedKey({ headers }: IncomingMessage): string | null {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
   const other = headers["x-litellm-api-key"] ?? headers["api-key"] ?? headers["x-api-key"];
   return bearer ?? (typeof other === "string" && other !== "" ? other.replace(/^Bearer +/i, "") : null);

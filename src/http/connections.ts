@@ -1,10 +1,11 @@
 import type { Socket } from "node:net";
 
-/**
- * This share of the most connections is kept while idle, for as long as their time-out says; with more, answers end
- * theirs. An idle one costs some 16 KiB, to open another more time than to refuse a call.
- */
-const KEPT_IDLE_SHARE = 0.5;
+export interface ConnectionBounds {
+  readonly most: number;
+  /** So many are kept while idle, for as long as their time-out says; with more, answers should end theirs. */
+  readonly keptIdle: number;
+  readonly nowMs: () => number;
+}
 
 /**
  * The open connections of a server. One more than `most` costs the one its place that has been idle the longest,
@@ -20,17 +21,15 @@ export class Connections {
   readonly #idle = new Set<Socket>();
   /** How many each has under way: with pipelining more than one. */
   readonly #requests = new Map<Socket, number>();
-  readonly #most: number;
-  readonly #nowMs: () => number;
+  readonly #bounds: ConnectionBounds;
 
-  constructor(most: number, nowMs: () => number) {
-    this.#most = most;
-    this.#nowMs = nowMs;
+  constructor(bounds: ConnectionBounds) {
+    this.#bounds = bounds;
     this.all = this.#all;
   }
 
   add(socket: Socket): void {
-    this.#all.set(socket, this.#nowMs());
+    this.#all.set(socket, this.#bounds.nowMs());
     this.#unused.add(socket);
     socket.once("close", () => {
       this.#all.delete(socket);
@@ -38,7 +37,7 @@ export class Connections {
       this.#idle.delete(socket);
       this.#requests.delete(socket);
     });
-    if (this.#all.size <= this.#most) return;
+    if (this.#all.size <= this.#bounds.most) return;
     // With no idle one left there are that many requests, and the newcomer has to go.
     const [spare = socket] = this.#unused.size > 1 ? this.#unused : this.#idle;
     this.#all.delete(spare);
@@ -66,6 +65,6 @@ export class Connections {
    * balancer keeps open what it likes.
    */
   get areTooManyIdle(): boolean {
-    return this.#idle.size > this.#most * KEPT_IDLE_SHARE;
+    return this.#idle.size > this.#bounds.keptIdle;
   }
 }

@@ -65,8 +65,8 @@ export class Gate {
   /** True while nothing is in flight. */
   readonly isEmpty = (): boolean => this.#requests.taken === 0;
 
-  /** True: so many wait that a request that comes now is refused. Counts as a refusal. */
-  readonly refuses = (): boolean => this.#requests.refuses();
+  /** True: a request that comes now is refused without a wait. Counts as a refusal. */
+  readonly refuses = (): boolean => this.#requests.refuses(1);
 
   /** Null: there is no place in time. `bytes` is what the sender says of its body; 0 when it does not say. */
   async enter(bytes: number): Promise<Place | null> {

@@ -1,16 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { toErrorBody } from "../errors.ts";
+import { holdsKey } from "./authenticate.ts";
 import type { HttpDeps } from "./context.ts";
 import type { Gate } from "./gate.ts";
 import { OVERLOADED } from "./overloaded.ts";
 import { declaredBytes } from "./read-body.ts";
 
-export interface RefusalDeps extends Pick<HttpDeps, "log" | "newId" | "isDraining"> {
+export interface RefusalDeps extends Pick<HttpDeps, "log" | "newId" | "masterKeyHash" | "isDraining"> {
   readonly callGate: Pick<Gate, "refuses">;
 }
 
 const CALL_PATH = /^(?:\/v1)?\/chat\/completions(?:\?|$)/;
-/** A body up to this is read and thrown away, so that its connection can be used again. */
+/** A body up to this is read and thrown away after the answer, so that its connection can be used again. */
 const SMALL_BODY_BYTES = 64 * 1024;
 /** Refusals are told together, so often. */
 const TELL_MS = 1000;
@@ -29,10 +30,14 @@ const HEADERS = Object.entries({
 export function refuseAtOnce(
   deps: RefusalDeps,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { callGate, newId, isDraining } = deps;
+  const { callGate, newId, masterKeyHash, isDraining } = deps;
   const told = counted(deps);
   return (request, response) => {
-    if (!isSmallCall(request) || isDraining() || !callGate.refuses()) return false;
+    if (!isSmallCall(request) || isDraining()) return false;
+    // Where the connection ends with the answer, a body that is still on its way would take the answer along.
+    if (!response.shouldKeepAlive && !request.complete) return false;
+    // A wrong key is told so, and neither counts nor learns that there is no place.
+    if (!holdsKey(request, masterKeyHash) || !callGate.refuses()) return false;
     told();
     response.writeHead(OVERLOADED.status, [...HEADERS, "x-request-id", newId("req")]);
     response.end(BODY);
@@ -45,7 +50,7 @@ function isSmallCall(request: IncomingMessage): boolean {
   return request.headers["transfer-encoding"] === undefined && declaredBytes(request) <= SMALL_BODY_BYTES;
 }
 
-/** One line for all that are refused within a second: a line for each would cost as much as the refusal. */
+/** One line for all that are refused within a second, the last one of a process aside: a line each would cost much. */
 function counted({ log }: Pick<RefusalDeps, "log">): () => void {
   let refused = 0;
   const tell = (): void => {

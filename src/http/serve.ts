@@ -11,11 +11,12 @@ const CHECK_MS = 2000;
 /** A request takes at least this long, and at the slowest a body comes at this pace; then it is cut off. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const LEAST_BYTES_PER_SECOND = 64 * 1024;
-/** A request that is answered before all of it was here has so long to end, and is then cut off. */
 const LINGER_MS = 10_000;
 /** A call needs one; with as many again callers keep theirs open between calls. */
 const CONNECTIONS_PER_CALL = 2;
 const FEWEST_CONNECTIONS = 4096;
+/** As many as calls that fit are kept while idle, within these: one costs some 16 KiB, to open another takes time. */
+const KEPT_IDLE = { least: 512, most: 8192 } as const;
 /** Longer than the idle time-out of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const IDLE_POLL_MS = 25;
@@ -54,6 +55,8 @@ export interface ServeOptions {
   readonly host: string;
   readonly maxBodyBytes?: number;
   readonly load?: { readonly maxRequests: number };
+  /** How long a request that is answered before all of it was here may go on to come. */
+  readonly lingerMs?: number;
   /** True: it has been answered, whole, and needs nothing else. */
   readonly refuse?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -65,10 +68,8 @@ export interface ServeOptions {
  */
 export async function serve(handle: Handle, options: ServeOptions): Promise<Serving> {
   const inFlight = new Set<Promise<void>>();
-  const connections = new Connections(
-    Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * (options.load?.maxRequests ?? 0)),
-    () => performance.now(),
-  );
+  const { lingerMs = LINGER_MS } = options;
+  const connections = openConnections(options);
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: Math.max(
@@ -85,14 +86,17 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     if (heard.leaving || connections.areTooManyIdle) response.shouldKeepAlive = false;
     if (options.refuse?.(request, response) === true) {
       heard.requestAt = heard.callAt = performance.now();
-      response.once("close", () => connections.idle(socket));
+      response.once("close", () => {
+        connections.idle(socket);
+        if (!request.complete) cutOffLater(request, lingerMs);
+      });
       return;
     }
     heard.requestAt = performance.now();
     // A balancer goes on to ask how we are, also when it sends nobody any more.
     if (request.url?.startsWith("/health/") !== true) heard.callAt = heard.requestAt;
     const answered = handle(request, response).finally(() => {
-      if (!request.complete) cutOffLater(request);
+      if (!request.complete) cutOffLater(request, lingerMs);
     });
     // Handled is not yet sent: a file may only begin to flow.
     const ended = Promise.all([answered, sent(response, socket)])
@@ -122,6 +126,15 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
   };
 }
 
+function openConnections({ load }: ServeOptions): Connections {
+  const calls = load?.maxRequests ?? 0;
+  return new Connections({
+    most: Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * calls),
+    keptIdle: Math.min(Math.max(calls, KEPT_IDLE.least), KEPT_IDLE.most),
+    nowMs: () => performance.now(),
+  });
+}
+
 /** Resolves when the whole answer has left, or its client. One that waits for its turn does not tell of the latter. */
 function sent(response: ServerResponse, socket: Socket): Promise<void> {
   if (socket.destroyed) return Promise.resolve();
@@ -137,8 +150,8 @@ function sent(response: ServerResponse, socket: Socket): Promise<void> {
 }
 
 /** Who sends on though the answer is there may be slow to see it, or means to keep the connection. */
-function cutOffLater(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+function cutOffLater(request: IncomingMessage, lingerMs: number): void {
+  const timer = setTimeout(() => request.socket.destroy(), lingerMs);
   request.once("close", () => clearTimeout(timer));
 }
 

@@ -17,13 +17,16 @@ interface Waiting {
 }
 
 const TICK_MS = 20;
-/** The share of the most who wait that is left after somebody has waited in vain. */
+/** The share of the most who wait that is left where there is more than can be served. */
 const SHORT_SHARE = 0.1;
+/** A queue stands when its first has waited for this share of the longest wait; what moves on sooner is a burst. */
+const STANDING_SHARE = 0.1;
 
 /**
  * Room for so much at once, and a queue before it: first come, first served. A burst waits as a whole, for
- * `maxWaitMs`. Once somebody has waited so long in vain there is more than can be served, and only a tenth as many
- * wait, until nobody has been refused for `maxWaitMs`: a longer queue would serve no more, only later.
+ * `maxWaitMs`. Once somebody has waited so long in vain, or is refused by a full queue that stands, there is more
+ * than can be served, and only a tenth as many wait: a longer queue would serve no more, only later. That ends when
+ * for `maxWaitMs` nobody has been refused by a queue that stood.
  */
 export class Room {
   readonly #options: RoomOptions;
@@ -49,12 +52,13 @@ export class Room {
    * An amount larger than the room is taken when nothing else is in it.
    */
   take(amount: number): boolean | Promise<boolean> {
-    const { maxWaitMs, nowMs } = this.#options;
+    const { nowMs } = this.#options;
+    const isFull = this.#isQueueFull();
     if (this.#queue.length === 0 && this.#fits(amount)) {
       this.#taken += amount;
       return true;
     }
-    if (maxWaitMs === 0 || this.refuses()) return false;
+    if (isFull) return false;
     this.#timer ??= setInterval(() => this.#move(), TICK_MS);
     return new Promise((decide) => {
       this.#queue.push({ amount, since: nowMs(), decide });
@@ -66,14 +70,23 @@ export class Room {
     if (this.#queue.length > 0) this.#move();
   }
 
-  /** True: as many wait as may, and who asks now is refused. To be asked by who comes, since it counts as a refusal. */
-  refuses(): boolean {
-    const { length } = this.#queue;
-    const { maxWaiting, nowMs } = this.#options;
-    if (length < maxWaiting * SHORT_SHARE) return false;
+  /** True: who asks for so much now is refused. To be asked by who comes, since it counts as a refusal. */
+  refuses(amount: number): boolean {
+    if (this.#options.maxWaitMs === 0) return !this.#fits(amount);
+    return this.#isQueueFull();
+  }
+
+  #isQueueFull(): boolean {
+    const { maxWaiting, maxWaitMs, nowMs } = this.#options;
+    if (maxWaitMs === 0) return true;
     const now = nowMs();
-    if (now >= this.#shortUntil) return length >= maxWaiting;
-    this.#keepShort(now);
+    const most = now < this.#shortUntil ? maxWaiting * SHORT_SHARE : maxWaiting;
+    if (this.#queue.length < most) return false;
+    // It may be that they fit by now and nobody has looked.
+    this.#move();
+    const [first] = this.#queue;
+    if (first === undefined || this.#queue.length < most) return false;
+    if (now - first.since >= maxWaitMs * STANDING_SHARE) this.#keepShort(now);
     return true;
   }
 

@@ -82,8 +82,12 @@ export class DeliveryAttempter {
     );
   }
 
-  /** One attempt of one delivery, if it is pending, due and free. */
-  async attempt(deliveryId: string, endpoint: EndpointDoc): Promise<Attempted> {
+  /** One attempt of one delivery, if it is pending, due and free; `heard` is told what came of it before it is recorded. */
+  async attempt(
+    deliveryId: string,
+    endpoint: EndpointDoc,
+    heard: (verdict: Verdict) => void = () => {},
+  ): Promise<Attempted> {
     const leaseMs = attemptTimeoutMs(endpoint.timeoutMs) + LEASE_MARGIN_MS;
     const claimed = await this.#claims.add({ id: deliveryId, leaseMs });
     if (claimed === null) return { kind: "skipped" };
@@ -97,6 +101,7 @@ export class DeliveryAttempter {
     const { posted, signed } = await this.#send(claimed, endpoint, number);
     const scheduled = delivery.attempts.filter((attempt) => !attempt.manual).length + (manual ? 0 : 1);
     const verdict = classifyAttempt(posted.result, scheduled, { schedule, random: random() });
+    heard(verdict);
     const row = attemptRow(posted, { number, startedAt, manual, verdict, signed });
     await this.#records.add(decided(claimed, verdict, row, now()));
     this.#logAttempt(claimed, { row, verdict, resent: posted.resent });

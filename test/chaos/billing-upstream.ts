@@ -19,6 +19,9 @@ export const LONGEST_ANSWER = 500;
 /** No stream has more words than this, each of one token. */
 export const MOST_WORDS = 10;
 
+/** What it says while it fails, with 500; that is passed on as it is. */
+export const UPSTREAM_FAILURE = "The engine is overloaded";
+
 const WORD_MS = 5;
 const FORGOTTEN = {} as Exchange;
 
@@ -88,7 +91,7 @@ export class BillingUpstream {
     }
     if (this.#mood === "failing" && exchange.number % 2 === 0) {
       exchange.response.writeHead(500, { "content-type": "application/json" });
-      exchange.response.end('{"error":{"message":"The engine is overloaded","type":"server_error"}}');
+      exchange.response.end(JSON.stringify({ error: { message: UPSTREAM_FAILURE, type: "server_error" } }));
       return;
     }
     await this.#generate(exchange, model, customerId);

@@ -35,6 +35,8 @@ const WATCHED = [
 
 const COME_BACK = "every proxy comes back by itself";
 
+/** Of what one round has broken; the end tells more. */
+const MOST_TOLD = 5;
 const STALLED_MS = 180_000;
 const HEALED_MS = 120_000;
 
@@ -51,6 +53,7 @@ export async function playChaos({ seed, rounds, tell }: ChaosPlan): Promise<Chao
     const faults = new Faults(world, witness);
     const startedAt = performance.now();
     const plan = planRounds(seed, rounds);
+    let told = 0;
     for (const [index, steps] of plan.entries()) {
       clients.round = index + 1;
       tell(`round ${index + 1}: ${steps.map(stepText).join("; ")}`);
@@ -60,9 +63,11 @@ export async function playChaos({ seed, rounds, tell }: ChaosPlan): Promise<Chao
       await settle(world, witness, index + 1);
       await clients.stop();
       checkPace(world, { witness, faults, startedAt });
-      tell(
-        `  ${witness.ended} calls so far, ${witness.paid.length} paid, ${witness.broken.length} promises broken`,
-      );
+      const { broken } = witness;
+      for (const { promise, what } of broken.slice(told, told + MOST_TOLD))
+        tell(`  BROKEN ${promise}: ${what}`);
+      told = broken.length;
+      tell(`  ${witness.ended} calls so far, ${witness.paid.length} paid, ${told} promises broken`);
     }
     tell(
       `answers: ${[...witness.statuses]

@@ -1,6 +1,6 @@
 import { costNano } from "../support/fake-upstream.ts";
 import type { Paid } from "../support/load.ts";
-import { PAID_NANO } from "./billing-upstream.ts";
+import { PAID_NANO, UPSTREAM_FAILURE } from "./billing-upstream.ts";
 import type { CallOutcome } from "./call-once.ts";
 import { BUDGETS, type Role, roleOf, usdNano } from "./cast.ts";
 import type { PlannedCall } from "./plan.ts";
@@ -75,6 +75,7 @@ export class Witness {
       return null;
     }
     if (outcome.status === null || PASSING.has(outcome.status)) return null;
+    if (outcome.status === 500 && outcome.told.includes(UPSTREAM_FAILURE)) return null;
     return LASTING[role].includes(outcome.status) ? null : "nobody is refused for a wrong reason";
   }
 
@@ -106,7 +107,7 @@ export class Witness {
   }
 }
 
-/** What anybody may be answered while something is away; 500 is never among them. */
+/** What anybody may be answered while something is away; a 500 of our own is never among them. */
 const PASSING = new Set([502, 503, 504]);
 
 const LASTING: Readonly<Record<Role, readonly number[]>> = {

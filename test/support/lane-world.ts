@@ -1,5 +1,6 @@
 import type { EndpointDoc } from "../../src/store/webhook-documents.ts";
 import type { Attempted } from "../../src/webhooks/attempt-delivery.ts";
+import type { Verdict } from "../../src/webhooks/classify-attempt.ts";
 import { newEndpoint } from "../../src/webhooks/endpoint-store.ts";
 import { openForMs } from "../../src/webhooks/lanes/breaker.ts";
 import { rememberBriefly } from "../../src/webhooks/lanes/endpoint-cache.ts";
@@ -44,6 +45,10 @@ export class LaneWorld {
   inFlight = 0;
   mostInFlight = 0;
   workers = 1;
+  /** How long an endpoint that was read is on its way. */
+  readMs = 0;
+  /** How long it takes to record an attempt that was not a success. */
+  recordedMs = 0;
   /** How long after a change was made whoever made it hears so. */
   changeToldMs = 0;
   answer: (attempt: SeenAttempt) => Answer = () => ({ code: "delivered" });
@@ -94,7 +99,7 @@ export class LaneWorld {
     const nowMs = (): number => Date.now() * this.clockRate;
     const read = (id: string): Promise<EndpointDoc | null> => {
       this.asked.reads++;
-      return this.#call("endpoint", () => this.#endpoints.get(id) ?? null);
+      return this.#read(id);
     };
     const cache = rememberBriefly(read, nowMs);
     const deps: LaneDeps = {
@@ -103,7 +108,7 @@ export class LaneWorld {
         return cache.get(id);
       },
       forgetEndpoint: cache.forget,
-      attempt: (id, endpoint) => this.#attempt(id, endpoint),
+      attempt: (id, endpoint, heard) => this.#attempt(id, endpoint, heard),
       findDue: (id, limit) => {
         this.asked.findDue++;
         return this.#call("findDue", () => this.#findDue(id, limit));
@@ -134,6 +139,14 @@ export class LaneWorld {
     return work();
   }
 
+  /** As it was when it was asked for. */
+  async #read(id: string): Promise<EndpointDoc | null> {
+    const ms = this.readMs;
+    const found = await this.#call("endpoint", () => this.#endpoints.get(id) ?? null);
+    if (ms > 0) await delay(ms);
+    return found;
+  }
+
   async #change(name: string, work: () => void): Promise<void> {
     await this.#call(name, work);
     if (this.changeToldMs > 0) await delay(this.changeToldMs);
@@ -147,7 +160,11 @@ export class LaneWorld {
       .map(([one]) => one);
   }
 
-  async #attempt(id: string, { _id: endpointId }: EndpointDoc): Promise<Attempted> {
+  async #attempt(
+    id: string,
+    { _id: endpointId }: EndpointDoc,
+    heard: (verdict: Verdict) => void,
+  ): Promise<Attempted> {
     const due = this.#due.get(endpointId);
     const claim = await this.#call("attempt", () => {
       if ((due?.get(id) ?? Infinity) > Date.now() || this.#claimed.has(id)) return false;
@@ -174,6 +191,8 @@ export class LaneWorld {
       disable === null
         ? ({ next: "retry", code, waitMs, pauseEndpointMs: retryAfterMs, disableReason: null } as const)
         : ({ next: "kept", code, disableReason: disable } as const);
+    heard(verdict);
+    if (this.recordedMs > 0) await delay(this.recordedMs);
     return { ...common, verdict };
   }
 

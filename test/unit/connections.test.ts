@@ -13,8 +13,8 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function open(most: number) {
-  const connections = new Connections(most, () => 0);
+function open(most: number, keptIdle = most) {
+  const connections = new Connections({ most, keptIdle, nowMs: () => 0 });
   return {
     connections,
     connect: (): Socket => {
@@ -46,7 +46,7 @@ test("where all are busy the newcomer has to go", () => {
 });
 
 test("of more idle ones than are kept none is closed: the next answers should end theirs", () => {
-  const { connections, connect } = open(20);
+  const { connections, connect } = open(20, 10);
   const sockets = Array.from({ length: 11 }, connect);
   for (const socket of sockets) {
     connections.busy(socket);

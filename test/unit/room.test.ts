@@ -166,11 +166,71 @@ describe("a queue that never empties", () => {
     await pass(WAIT_MS);
     for (let batch = 0; batch < 5; batch++) {
       room.give(50);
-      come(150);
-      expect([room.taken, room.waiting, room.refuses()]).toEqual([50, 10, true]);
+      come(60);
       await pass(WAIT_MS / 2);
+      come(20);
+      expect([room.taken, room.waiting, room.refuses(1)]).toEqual([50, 10, true]);
     }
     await pass(WAIT_MS);
+  });
+
+  test("is long again for bursts that are soon let in", async () => {
+    const room = open(50);
+    const { ask } = watch(room);
+    for (let at = 0; at < 60; at++) ask("stuck");
+    await pass(WAIT_MS);
+    const leave = (): void => {
+      while (room.taken > 0) room.give(room.taken);
+    };
+    // What is refused now has met nobody who waits long.
+    for (let burst = 0; burst < 4; burst++) {
+      leave();
+      for (let at = 0; at < 120; at++) ask("burst");
+      leave();
+      await pass(WAIT_MS / 2);
+    }
+    for (let at = 0; at < 120; at++) ask("burst");
+    expect(room.waiting).toBe(70);
+    await pass(WAIT_MS);
+  });
+
+  test("of full length that stands is cut, too, though all in it are let in in time", async () => {
+    const room = open(1);
+    const { ask } = watch(room);
+    for (let at = 0; at < 101; at++) ask("x");
+    for (let ms = 0; ms < WAIT_MS / 2; ms += 5) {
+      room.give(1);
+      ask("x");
+      ask("x");
+      await pass(5);
+    }
+    for (let ms = 0; ms < WAIT_MS / 2; ms += 5) {
+      room.give(1);
+      ask("x");
+      await pass(5);
+    }
+    expect(room.waiting).toBeLessThanOrEqual(10);
+    await pass(WAIT_MS);
+  });
+
+  test("that fits by now, though nobody left, is let in before anybody is refused", async () => {
+    let isOpen = true;
+    const room = open(1000, { isOpen: () => isOpen });
+    const { ask } = watch(room);
+    isOpen = false;
+    for (let at = 0; at < 100; at++) ask("x");
+    expect(room.waiting).toBe(100);
+    isOpen = true;
+    ask("one more");
+    await pass(0);
+    expect([room.taken, room.waiting]).toEqual([101, 0]);
+  });
+
+  test("where nobody waits who does not fit is refused at once", () => {
+    const room = open(1, { maxWaitMs: 0 });
+    expect(room.refuses(1)).toBe(false);
+    expect(room.take(1)).toBe(true);
+    expect(room.refuses(1)).toBe(true);
   });
 
   test("is a burst again once nobody has been refused for as long as one may wait", async () => {
@@ -184,7 +244,7 @@ describe("a queue that never empties", () => {
     await pass(WAIT_MS);
     await pass(WAIT_MS);
     for (let at = 0; at < 200; at++) ask("burst");
-    expect([room.waiting, room.refuses()]).toEqual([100, true]);
+    expect([room.waiting, room.refuses(1)]).toEqual([100, true]);
     await pass(WAIT_MS);
   });
 

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DataLostError, hasContent, markInUse, requireContent, syncFolder } from "../in-use.ts";
 import { SCHEMA, loadCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
@@ -15,6 +15,8 @@ export class Storage {
   readonly writer: WriteView;
   readonly #reader: Sql;
   readonly #lock: Sql;
+  /** There while a log belongs to the file; its folder and whatever a kill leaves keep it. */
+  readonly #openMark: string;
   #committed: Catalog;
 
   /**
@@ -26,6 +28,11 @@ export class Storage {
     const isUsed = existing || existsSync(inUse);
     // Before anything is opened: SQLite removes what belongs to a file that is gone.
     if (isUsed || hasContent(`${path}-wal`)) requireContent(path);
+    this.#openMark = join(directory, "store.open");
+    if (existsSync(this.#openMark)) {
+      const or = `remove ${this.#openMark} to go on without what was committed last before the store was killed`;
+      requireContent(`${path}-wal`, or);
+    }
     mkdirSync(directory, { recursive: true });
     this.#lock = lockDirectory(directory);
     try {
@@ -35,6 +42,7 @@ export class Storage {
       this.#committed = loadCatalog(sql);
       this.writer = new WriteView(sql, this.#committed);
       syncFolder(directory);
+      markInUse(this.#openMark);
       markInUse(inUse);
     } catch (error) {
       this.#lock.close();
@@ -79,12 +87,16 @@ export class Storage {
 
   close(): void {
     this.rollback();
+    // First: what closes last takes the log into the file and removes it.
+    rmSync(this.#openMark, { force: true });
+    syncFolder(dirname(this.#openMark));
     this.#reader.close();
     this.writer.sql.close();
     this.#lock.close();
   }
 }
 
+const FORMAT = 1;
 /** NOTADB, CORRUPT. */
 const DAMAGED: ReadonlySet<unknown> = new Set([26, 11]);
 
@@ -96,6 +108,8 @@ function openFile(path: string, isUsed: boolean): Sql {
     const known = sql.get("SELECT 1 FROM sqlite_master WHERE name = 'collections'");
     if (isUsed && known === undefined) throw new DataLostError(`${path} has no data`);
     sql.exec(SCHEMA);
+    // Written each time, so that the log has something: an empty one has lost what was there.
+    sql.exec(`PRAGMA user_version = ${FORMAT}`);
     return sql;
   } catch (error) {
     sql.close();

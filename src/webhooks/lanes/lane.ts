@@ -1,9 +1,10 @@
 import type { EndpointDoc } from "../../store/webhook-documents.ts";
 import type { Attempted } from "../attempt-delivery.ts";
-import { isOverload } from "../classify-attempt.ts";
+import { isOverload, type Verdict } from "../classify-attempt.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { breakerState, FailureWatch, rampPerSecond } from "./breaker.ts";
 import type { LaneDeps } from "./lanes.ts";
+import { heed, isWish, Wishes } from "./wishes.ts";
 import { type Pace, Places, type Release } from "./slots.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -48,8 +49,7 @@ export class Lane {
   #timer: NodeJS.Timeout | undefined;
   /** After a failure of the store nothing begins before this. */
   #restUntilMs = -Infinity;
-  /** Receivers whose wish for a stop or a pause is on its way to the store: until it is there nothing begins. */
-  #wishes = 0;
+  readonly #wishes = new Wishes();
   #usualMs: number | null = null;
   #timedOut = false;
 
@@ -119,14 +119,16 @@ export class Lane {
   }
 
   async #pass(): Promise<void> {
-    while (!this.#stopped && this.hasMore && this.#wishes === 0) {
+    while (!this.#stopped && this.hasMore && !this.#wishes.isPending) {
       const restMs = this.#restUntilMs - this.#deps.nowMs();
       if (restMs > 0) {
         this.#wakeIn(restMs);
         return;
       }
+      const { ended } = this.#wishes;
       const endpoint = await this.#deps.endpoint(this.#endpointId);
-      if (this.#stopped || this.#wishes > 0) return;
+      if (this.#stopped) return;
+      if (this.#wishes.isPending || this.#wishes.ended !== ended) continue;
       const begun = endpoint !== null && (await this.#beginOne(endpoint));
       if (endpoint === null) this.#forget();
       if (!begun) return;
@@ -210,42 +212,37 @@ export class Lane {
   }
 
   async #attempt(id: string, sending: Sending): Promise<void> {
-    const { endpoint, probeUntil } = sending;
-    const attempted = await this.#deps.attempt(id, endpoint);
-    if (attempted.kind === "skipped") {
-      // It was nothing to probe with: the next one may be.
-      if (probeUntil !== null) {
-        await this.#changeBreaker(() => this.#deps.breaker.unclaimProbe(endpoint._id, probeUntil));
-      }
-      return;
-    }
-    this.#deps.observed(endpoint, attempted);
-    const { verdict, attempts } = attempted;
-    const wish = this.#wishOf(endpoint, verdict);
-    if (wish !== null) await this.#heed(wish);
-    await this.#learn(sending, attempted);
-    if (wish === null && verdict.next === "retry" && verdict.waitMs <= LONGEST_DELAYED_JOB_MS) {
-      this.#deps.later({ id, endpointId: endpoint._id, attempts, delayMs: verdict.waitMs });
-    }
-  }
-
-  /** What its receiver wants done with the endpoint. */
-  #wishOf({ _id }: EndpointDoc, verdict: Tried["verdict"]): (() => Promise<void>) | null {
-    const { disableReason } = verdict;
-    if (disableReason !== null) return () => this.#deps.disable(_id, disableReason);
-    const pauseMs = verdict.next === "retry" ? verdict.pauseEndpointMs : null;
-    if (pauseMs === null) return null;
-    return () => this.#deps.pauseUntil(_id, new Date(this.#deps.now().getTime() + pauseMs));
-  }
-
-  /** Changes the endpoint as its receiver asked; what is remembered of it until then would let others begin. */
-  async #heed(change: () => Promise<void>): Promise<void> {
-    this.#wishes++;
+    let end: (() => void) | null = null;
+    // From the answer on: also what comes while the attempt is recorded is not sent any more.
+    const heard = (verdict: Verdict): void => {
+      if (isWish(verdict)) end ??= this.#wishes.begin();
+    };
     try {
-      await change();
-      this.#deps.forgetEndpoint(this.#endpointId);
+      const attempted = await this.#deps.attempt(id, sending.endpoint, heard);
+      if (attempted.kind === "tried") await this.#conclude(id, sending, attempted);
+      else await this.#giveBackProbe(sending);
     } finally {
-      this.#wishes--;
+      (end as (() => void) | null)?.();
+    }
+  }
+
+  /** It was nothing to probe with: the next one may be. */
+  async #giveBackProbe({ endpoint, probeUntil }: Sending): Promise<void> {
+    if (probeUntil === null) return;
+    await this.#changeBreaker(() => this.#deps.breaker.unclaimProbe(endpoint._id, probeUntil));
+  }
+
+  async #conclude(id: string, sending: Sending, tried: Tried): Promise<void> {
+    const { endpoint } = sending;
+    const { verdict, attempts } = tried;
+    this.#deps.observed(endpoint, tried);
+    try {
+      await heed(this.#deps, endpoint._id, verdict);
+    } finally {
+      await this.#learn(sending, tried);
+    }
+    if (verdict.next === "retry" && !isWish(verdict) && verdict.waitMs <= LONGEST_DELAYED_JOB_MS) {
+      this.#deps.later({ id, endpointId: endpoint._id, attempts, delayMs: verdict.waitMs });
     }
   }
 

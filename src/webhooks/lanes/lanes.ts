@@ -1,5 +1,6 @@
 import type { EndpointDoc } from "../../store/webhook-documents.ts";
 import type { Attempted } from "../attempt-delivery.ts";
+import type { Verdict } from "../classify-attempt.ts";
 import { Lane } from "./lane.ts";
 import type { Slots } from "./slots.ts";
 
@@ -26,7 +27,12 @@ export interface LaneDeps {
   readonly endpoint: (id: string) => Promise<EndpointDoc | null>;
   /** The next `endpoint` reads the store. */
   readonly forgetEndpoint: (id: string) => void;
-  readonly attempt: (deliveryId: string, endpoint: EndpointDoc) => Promise<Attempted>;
+  /** `heard` is told as soon as the answer is there, before it is recorded. */
+  readonly attempt: (
+    deliveryId: string,
+    endpoint: EndpointDoc,
+    heard: (verdict: Verdict) => void,
+  ) => Promise<Attempted>;
   readonly findDue: (endpointId: string, limit: number) => Promise<string[]>;
   readonly breaker: BreakerStore;
   readonly disable: (endpointId: string, reason: string) => Promise<void>;

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { DataLostError } from "../../../src/embedded/in-use.ts";
 import { startStore } from "../../../src/embedded/store/server.ts";
 
@@ -48,6 +48,50 @@ test.each<[string, () => void]>([
 test("what was written to a log whose store is gone is not thrown away", async () => {
   writeFileSync(path.join(dataDir, "store.db-wal"), "?".repeat(4096));
   await expect(startAndStop()).rejects.toThrow(DataLostError);
+});
+
+describe("a store that was killed", () => {
+  /** What a kill leaves: the files as they are while it runs. */
+  async function kill(): Promise<void> {
+    const killed = mkdtempSync(path.join(tmpdir(), "spendhook-store-"));
+    const store = await startStore({ dataDir });
+    cpSync(dataDir, killed, { recursive: true });
+    await store.close();
+    rmSync(dataDir, { recursive: true });
+    dataDir = killed;
+    file = path.join(dataDir, "store.db");
+  }
+
+  test("starts with its log, and again after a stop without one", async () => {
+    await kill();
+    await startAndStop();
+    await startAndStop();
+    await startAndStop({ existing: true });
+  });
+
+  test.each<[string, () => void]>([
+    ["is empty", () => truncateSync(`${file}-wal`)],
+    ["is gone", () => rmSync(`${file}-wal`)],
+  ])("does not go on without its log that %s, unless it is told to", async (said, lose) => {
+    // What is in the file itself is still there.
+    await startAndStop();
+    await kill();
+    lose();
+    for (const options of [{}, {}, { existing: true }]) {
+      const failure = await startAndStop(options).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(DataLostError);
+      expect(String(failure)).toContain(`${file}-wal ${said}`);
+    }
+    rmSync(path.join(dataDir, "store.open"));
+    await startAndStop();
+  });
+
+  test("has a log with content from its start on, whatever was written before", async () => {
+    await startAndStop();
+    await kill();
+    await kill();
+    await startAndStop();
+  });
 });
 
 test("who only looks begins nothing", async () => {

@@ -206,23 +206,40 @@ test("a receiver that wants no more is disabled once, and its other deliveries a
   expect([world.attempts.length, world.pending("a")]).toEqual([1, 100]);
 });
 
-test.each<[string, Answer]>([
+describe.each<[string, Answer]>([
   ["no more", { code: "http_410", disable: "410 Gone" }],
   ["a pause", { code: "http_429", retryAfterMs: 40_000 }],
-])(
-  "once a receiver has asked for %s nothing is begun, also before the store says that it knows",
-  async (_, answer) => {
+])("once a receiver has asked for %s nothing is begun", (_, answer) => {
+  beforeEach(() => {
     world.add("a", 3);
     world.answer = () => answer;
-    world.changeToldMs = 500;
+  });
+
+  test.each(["recordedMs", "changeToldMs"] as const)(
+    "also before the store has said so: %s",
+    async (slow) => {
+      world[slow] = 500;
+      const lanes = world.worker();
+      lanes.offer("a", ["a-0"]);
+      await pass(10);
+      lanes.offer("a", ["a-1", "a-2"]);
+      await pass(20_000);
+      expect(world.attempts).toHaveLength(1);
+    },
+  );
+
+  test("also by who read the endpoint before, and hears of it after", async () => {
     const lanes = world.worker();
+    world.answer = () => ({ ...answer, afterMs: 2000 });
     lanes.offer("a", ["a-0"]);
-    await pass(10);
+    // What was read of it a second ago is read again, and comes when all is over.
+    await pass(1990);
+    world.readMs = 100;
     lanes.offer("a", ["a-1", "a-2"]);
     await pass(20_000);
     expect(world.attempts).toHaveLength(1);
-  },
-);
+  });
+});
 
 test("a retry within a minute wakes a worker, a later one is left to the sweep", async () => {
   world.add("a", 1);

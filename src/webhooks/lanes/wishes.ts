@@ -1,0 +1,50 @@
+import type { Verdict } from "../classify-attempt.ts";
+import type { LaneDeps } from "./lanes.ts";
+
+/**
+ * Wishes of an endpoint's receiver for a stop or a pause that are on their way to the store. Until they are there
+ * nothing is to begin, and what was read of the endpoint before then is old.
+ */
+export class Wishes {
+  #pending = 0;
+  #ended = 0;
+
+  get isPending(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Another number each time one has ended. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** Takes note of one; the answer ends it. */
+  begin(): () => void {
+    this.#pending++;
+    return () => {
+      this.#pending--;
+      this.#ended++;
+    };
+  }
+}
+
+export function isWish(verdict: Verdict): boolean {
+  return verdict.disableReason !== null || pauseWished(verdict) !== null;
+}
+
+/** Changes the endpoint as its receiver wishes, if it does. */
+export async function heed(
+  deps: Pick<LaneDeps, "disable" | "pauseUntil" | "forgetEndpoint" | "now">,
+  endpointId: string,
+  verdict: Verdict,
+): Promise<void> {
+  const pauseMs = pauseWished(verdict);
+  if (verdict.disableReason !== null) await deps.disable(endpointId, verdict.disableReason);
+  else if (pauseMs !== null) await deps.pauseUntil(endpointId, new Date(deps.now().getTime() + pauseMs));
+  else return;
+  deps.forgetEndpoint(endpointId);
+}
+
+function pauseWished(verdict: Verdict): number | null {
+  return verdict.next === "retry" ? verdict.pauseEndpointMs : null;
+}
