@@ -29,13 +29,14 @@ export class Storage {
     // Before anything is opened: SQLite removes what belongs to a file that is gone.
     if (isUsed || hasContent(`${path}-wal`)) requireContent(path);
     this.#openMark = join(directory, "store.open");
-    if (existsSync(this.#openMark)) {
-      const or = `remove ${this.#openMark} to go on without what was committed last before the store was killed`;
-      requireContent(`${path}-wal`, or);
-    }
     mkdirSync(directory, { recursive: true });
     this.#lock = lockDirectory(directory);
     try {
+      // With the lock: another one that is closing just now removes both.
+      if (existsSync(this.#openMark)) {
+        const or = `remove ${this.#openMark} to go on without what was committed last before the store was killed`;
+        requireContent(`${path}-wal`, or);
+      }
       const sql = openFile(path, isUsed);
       this.#reader = new Sql(path);
       this.#reader.exec("PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA mmap_size = 1073741824");
