@@ -21,8 +21,8 @@ export function inUseFile(dataDir: string, kind: "store" | "mongo"): string {
   return path.join(dataDir, `${kind}.in-use`);
 }
 
-/** Notes that there is data from now on; it is on the disk when this returns, and needs no room there. */
-export function markInUse(file: string): void {
+/** Makes an empty file that says something by being there; it is on the disk when this returns. */
+export function leaveMark(file: string): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, LOOPBACK } from "../embedded/child.ts";
-import { DataLostError, EXIT_DATA_LOST, inUseFile, markInUse } from "../embedded/in-use.ts";
+import { DataLostError, EXIT_DATA_LOST, inUseFile, leaveMark } from "../embedded/in-use.ts";
 import { findMongod, startMongod } from "../embedded/mongod.ts";
 import { startRedisAnyway } from "../embedded/recover-redis.ts";
 import type { EmbeddedServer } from "../embedded/child.ts";
@@ -44,7 +44,7 @@ export async function storeService(
       url: `mongodb://${LOOPBACK}:${port}/?directConnection=true`,
       start: async () => {
         const running = asRunning(await startMongod({ dataDir, port, log: lineLog("mongod", log) }));
-        markInUse(inUseFile(dataDir, "mongo"));
+        leaveMark(inUseFile(dataDir, "mongo"));
         return running;
       },
     };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DataLostError, hasContent, markInUse, requireContent, syncFolder } from "../in-use.ts";
+import { DataLostError, hasContent, leaveMark, requireContent, syncFolder } from "../in-use.ts";
 import { SCHEMA, loadCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { Sql } from "./sql.ts";
@@ -17,6 +17,7 @@ export class Storage {
   readonly #lock: Sql;
   /** There while a log belongs to the file; its folder and whatever a kill leaves keep it. */
   readonly #openMark: string;
+  #isMarked = false;
   #committed: Catalog;
 
   /**
@@ -43,8 +44,8 @@ export class Storage {
       this.#committed = loadCatalog(sql);
       this.writer = new WriteView(sql, this.#committed);
       syncFolder(directory);
-      markInUse(this.#openMark);
-      markInUse(inUse);
+      this.#isMarked = existsSync(this.#openMark);
+      leaveMark(inUse);
     } catch (error) {
       this.#lock.close();
       throw error;
@@ -63,6 +64,18 @@ export class Storage {
   commit(): void {
     this.writer.sql.run("COMMIT");
     this.#committed = this.writer.catalog;
+    if (!this.#isMarked) this.#markOpen();
+  }
+
+  /** From the first commit on that writes. Where there is no room for the mark the next commit tries again. */
+  #markOpen(): void {
+    try {
+      if (!hasContent(join(dirname(this.#openMark), "store.db-wal"))) return;
+      leaveMark(this.#openMark);
+      this.#isMarked = true;
+    } catch {
+      // What is committed is committed.
+    }
   }
 
   rollback(): void {
@@ -97,7 +110,6 @@ export class Storage {
   }
 }
 
-const FORMAT = 1;
 /** NOTADB, CORRUPT. */
 const DAMAGED: ReadonlySet<unknown> = new Set([26, 11]);
 
@@ -109,8 +121,6 @@ function openFile(path: string, isUsed: boolean): Sql {
     const known = sql.get("SELECT 1 FROM sqlite_master WHERE name = 'collections'");
     if (isUsed && known === undefined) throw new DataLostError(`${path} has no data`);
     sql.exec(SCHEMA);
-    // Written each time, so that the log has something: an empty one has lost what was there.
-    sql.exec(`PRAGMA user_version = ${FORMAT}`);
     return sql;
   } catch (error) {
     sql.close();

@@ -1,4 +1,5 @@
 import { MongoClient, type MongoError } from "mongodb";
+import { cpSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { startStore } from "../../../src/embedded/store/server.ts";
@@ -68,6 +69,24 @@ test("a store on a full disk refuses writes at once and by name, reads on, loses
   const reader = new MongoClient(again.url);
   const found = await reader.db("x").collection<Row>("rows").find().sort({ _id: 1 }).toArray();
   expect(found.map(({ _id }) => _id)).toEqual(kept);
+  await reader.close();
+  await again.close();
+});
+
+test("a store that was killed starts on a full disk, and has what it had", async () => {
+  using disk = new SmallDisk(16);
+  const dataDir = path.join(disk.folder, "store");
+  const killed = path.join(disk.folder, "killed");
+  const store = await startStore({ dataDir });
+  const client = new MongoClient(store.url);
+  await client.db("x").collection<Row>("rows").insertOne({ _id: 1, text });
+  cpSync(dataDir, killed, { recursive: true });
+  await client.close();
+  await store.close();
+  disk.fill();
+  const again = await startStore({ dataDir: killed });
+  const reader = new MongoClient(again.url);
+  expect(await reader.db("x").collection<Row>("rows").countDocuments()).toBe(1);
   await reader.close();
   await again.close();
 });

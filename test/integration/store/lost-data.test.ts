@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { MongoClient } from "mongodb";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -52,9 +53,15 @@ test("what was written to a log whose store is gone is not thrown away", async (
 
 describe("a store that was killed", () => {
   /** What a kill leaves: the files as they are while it runs. */
-  async function kill(): Promise<void> {
+  async function kill(write = true): Promise<void> {
     const killed = mkdtempSync(path.join(tmpdir(), "spendhook-store-"));
     const store = await startStore({ dataDir });
+    // What may be sent again is noted, which is a write too.
+    const client = new MongoClient(store.url, { retryWrites: write });
+    const rows = client.db("x").collection("rows");
+    if (write) await rows.insertOne({});
+    else await rows.updateOne({ no: "such" }, { $set: { a: 1 } });
+    await client.close();
     cpSync(dataDir, killed, { recursive: true });
     await store.close();
     rmSync(dataDir, { recursive: true });
@@ -86,7 +93,14 @@ describe("a store that was killed", () => {
     await startAndStop();
   });
 
-  test("has a log with content from its start on, whatever was written before", async () => {
+  test("before it had written anything starts again", async () => {
+    await startAndStop();
+    await kill(false);
+    expect(existsSync(path.join(dataDir, "store.open"))).toBe(false);
+    await startAndStop();
+  });
+
+  test("and killed again is no loss, whatever was written before", async () => {
     await startAndStop();
     await kill();
     await kill();
