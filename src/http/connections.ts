@@ -1,10 +1,23 @@
 import type { Socket } from "node:net";
 
+/** A call needs one; with as many again callers keep theirs open between calls. */
+const CONNECTIONS_PER_CALL = 2;
+const FEWEST_CONNECTIONS = 4096;
+/** As many as calls that fit are kept while idle, within these: one costs some 16 KiB, to open another takes time. */
+const KEPT_IDLE = { least: 512, most: 8192 } as const;
+
 export interface ConnectionBounds {
   readonly most: number;
   /** So many are kept while idle, for as long as their time-out says; with more, answers should end theirs. */
   readonly keptIdle: number;
-  readonly nowMs: () => number;
+}
+
+/** What a server keeps open that has room for so many calls at once. */
+export function connectionBounds(calls: number): ConnectionBounds {
+  return {
+    most: Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * calls),
+    keptIdle: Math.min(Math.max(calls, KEPT_IDLE.least), KEPT_IDLE.most),
+  };
 }
 
 /**
@@ -22,14 +35,16 @@ export class Connections {
   /** How many each has under way: with pipelining more than one. */
   readonly #requests = new Map<Socket, number>();
   readonly #bounds: ConnectionBounds;
+  readonly #nowMs: () => number;
 
-  constructor(bounds: ConnectionBounds) {
+  constructor(bounds: ConnectionBounds, nowMs: () => number) {
     this.#bounds = bounds;
+    this.#nowMs = nowMs;
     this.all = this.#all;
   }
 
   add(socket: Socket): void {
-    this.#all.set(socket, this.#bounds.nowMs());
+    this.#all.set(socket, this.#nowMs());
     this.#unused.add(socket);
     socket.once("close", () => {
       this.#all.delete(socket);

@@ -3,7 +3,10 @@ import type { Server } from "node:http";
 import { type AddressInfo, createServer, type Server as Acceptor } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Node takes one connection per listening socket and turn of the event loop, and one with too much to do turns some ten times a second. */
+/**
+ * Node takes one connection per listening socket and turn of the event loop, and one with too much to do turns some
+ * ten times a second.
+ */
 const ACCEPTORS = 256;
 /** Connections that wait at each of them. */
 const BACKLOG = 128;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { Connections } from "./connections.ts";
+import { connectionBounds, Connections } from "./connections.ts";
 import { listen } from "./listen.ts";
 
 /** A machine with too much to do may be this late itself to read what has come. */
@@ -12,11 +12,6 @@ const CHECK_MS = 2000;
 const REQUEST_TIMEOUT_MS = 300_000;
 const LEAST_BYTES_PER_SECOND = 64 * 1024;
 const LINGER_MS = 10_000;
-/** A call needs one; with as many again callers keep theirs open between calls. */
-const CONNECTIONS_PER_CALL = 2;
-const FEWEST_CONNECTIONS = 4096;
-/** As many as calls that fit are kept while idle, within these: one costs some 16 KiB, to open another takes time. */
-const KEPT_IDLE = { least: 512, most: 8192 } as const;
 /** Longer than the idle time-out of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const IDLE_POLL_MS = 25;
@@ -69,7 +64,9 @@ export interface ServeOptions {
 export async function serve(handle: Handle, options: ServeOptions): Promise<Serving> {
   const inFlight = new Set<Promise<void>>();
   const { lingerMs = LINGER_MS } = options;
-  const connections = openConnections(options);
+  const connections = new Connections(connectionBounds(options.load?.maxRequests ?? 0), () =>
+    performance.now(),
+  );
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: Math.max(
@@ -124,15 +121,6 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<Serv
     },
     drain: (deadlineMs) => drain({ server, stopListening, inFlight, sockets: connections.all }, deadlineMs),
   };
-}
-
-function openConnections({ load }: ServeOptions): Connections {
-  const calls = load?.maxRequests ?? 0;
-  return new Connections({
-    most: Math.max(FEWEST_CONNECTIONS, CONNECTIONS_PER_CALL * calls),
-    keptIdle: Math.min(Math.max(calls, KEPT_IDLE.least), KEPT_IDLE.most),
-    nowMs: () => performance.now(),
-  });
 }
 
 /** Resolves when the whole answer has left, or its client. One that waits for its turn does not tell of the latter. */

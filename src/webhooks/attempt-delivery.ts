@@ -82,7 +82,10 @@ export class DeliveryAttempter {
     );
   }
 
-  /** One attempt of one delivery, if it is pending, due and free; `heard` is told what came of it before it is recorded. */
+  /**
+   * One attempt of one delivery, if it is pending, due and free; `heard` is told what came of it before it is
+   * recorded.
+   */
   async attempt(
     deliveryId: string,
     endpoint: EndpointDoc,

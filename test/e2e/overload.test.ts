@@ -66,6 +66,10 @@ test("3,000 calls at once on 200 places: 200 are served, the others told to come
   const customers = await scene.stack.fetch("/customer/list");
   const stranger = await scene.stack.chat("{}", { headers: { authorization: "Bearer sk-wrong" } });
   expect([health.status, customers.status, stranger.status]).toEqual([200, 200, 401]);
+  // What finds the queue full is told of together: it was refused before the application.
+  await waitUntil("the line that tells of them", () =>
+    /"refused":[1-9]\d*,"msg":"http\.overloaded"/.test(scene.stack.output),
+  );
   gate.resolve();
 
   const answers = await Promise.all(calls);

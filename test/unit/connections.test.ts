@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
-import { Connections } from "../../src/http/connections.ts";
+import { connectionBounds, Connections } from "../../src/http/connections.ts";
 
 /** What of a socket is asked for here. */
 class FakeSocket extends EventEmitter {
@@ -14,7 +14,7 @@ class FakeSocket extends EventEmitter {
 }
 
 function open(most: number, keptIdle = most) {
-  const connections = new Connections({ most, keptIdle, nowMs: () => 0 });
+  const connections = new Connections({ most, keptIdle }, () => 0);
   return {
     connections,
     connect: (): Socket => {
@@ -68,3 +68,16 @@ test("one with a request left of several is not idle", () => {
   connections.idle(pipelined);
   expect([connect().destroyed, pipelined.destroyed]).toEqual([false, true]);
 });
+
+test.each([
+  [0, 4096, 512],
+  [200, 4096, 512],
+  [1024, 4096, 1024],
+  [8192, 16_384, 8192],
+  [100_000, 200_000, 8192],
+])(
+  "with room for %i calls at most %i connections are open, and %i idle ones kept",
+  (calls, most, keptIdle) => {
+    expect(connectionBounds(calls)).toEqual({ most, keptIdle });
+  },
+);

@@ -1,6 +1,6 @@
 import type { EndpointDoc } from "../../store/webhook-documents.ts";
 import type { Attempted } from "../attempt-delivery.ts";
-import { isOverload, type Verdict } from "../classify-attempt.ts";
+import { isOverload } from "../classify-attempt.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { breakerState, FailureWatch, rampPerSecond } from "./breaker.ts";
 import type { LaneDeps } from "./lanes.ts";
@@ -212,17 +212,14 @@ export class Lane {
   }
 
   async #attempt(id: string, sending: Sending): Promise<void> {
-    let end: (() => void) | null = null;
     // From the answer on: also what comes while the attempt is recorded is not sent any more.
-    const heard = (verdict: Verdict): void => {
-      if (isWish(verdict)) end ??= this.#wishes.begin();
-    };
+    const { heard, end } = this.#wishes.listen();
     try {
       const attempted = await this.#deps.attempt(id, sending.endpoint, heard);
       if (attempted.kind === "tried") await this.#conclude(id, sending, attempted);
       else await this.#giveBackProbe(sending);
     } finally {
-      (end as (() => void) | null)?.();
+      end();
     }
   }
 

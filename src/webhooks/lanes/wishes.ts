@@ -18,12 +18,19 @@ export class Wishes {
     return this.#ended;
   }
 
-  /** Takes note of one; the answer ends it. */
-  begin(): () => void {
-    this.#pending++;
-    return () => {
-      this.#pending--;
-      this.#ended++;
+  /** For one attempt: a wish that is heard is pending until the end of all that comes of it. */
+  listen(): { heard: (verdict: Verdict) => void; end: () => void } {
+    let wishes = 0;
+    return {
+      heard: (verdict) => {
+        if (!isWish(verdict)) return;
+        wishes++;
+        this.#pending++;
+      },
+      end: () => {
+        this.#pending -= wishes;
+        this.#ended += wishes;
+      },
     };
   }
 }
